@@ -1,0 +1,1 @@
+//! The wire format: request parser and reply writer.

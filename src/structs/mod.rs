@@ -1,0 +1,1 @@
+//! The containers of the engine; they know neither keys, clients nor commands.

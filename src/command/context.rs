@@ -1,0 +1,58 @@
+//! All a data command needs and all it can reach: its arguments, the selected database, the reply, the effects,
+//! limits, the time and a source of randomness.
+
+use super::{Args, CommandError, Effects};
+use crate::base::num;
+use crate::keyspace::{DbMut, UnixMs};
+use crate::object::Limits;
+use crate::resp::reply::Reply;
+
+/// The context of a data command.
+pub struct DataCx<'a> {
+    /// The request, name first.
+    pub args: Args<'a>,
+    /// The selected database; other databases and the whole keyspace are reached through it.
+    pub db: DbMut<'a>,
+    /// Where the reply is written.
+    pub reply: &'a mut Reply,
+    /// What else must happen.
+    pub effects: &'a mut Effects,
+    /// Limits of encodings and lengths.
+    pub limits: &'a Limits,
+    /// The moment the command (or its transaction, or script) began.
+    pub now: UnixMs,
+    /// Randomness.
+    pub rng: &'a mut fastrand::Rng,
+    /// Set when a waiting command is run again: the key that became ready. Only this key is to be served.
+    pub ready_key: Option<&'a [u8]>,
+}
+
+impl<'a> DataCx<'a> {
+    /// The integer at a position. Errors: not an integer.
+    pub fn integer(&self, at: usize) -> Result<i64, CommandError> {
+        num::parse_i64(self.args.at(at)).ok_or(CommandError::NOT_INTEGER)
+    }
+
+    /// The finite or infinite float at a position. Errors: not a float, NaN.
+    pub fn float(&self, at: usize) -> Result<f64, CommandError> {
+        num::parse_f64(self.args.at(at)).filter(|value| !value.is_nan()).ok_or(CommandError::NOT_FLOAT)
+    }
+
+    /// The timeout in seconds at a position as a moment, `None` for ever (0). Errors as for blocking commands.
+    pub fn deadline(&self, at: usize) -> Result<Option<UnixMs>, CommandError> {
+        let seconds = num::parse_f64(self.args.at(at))
+            .filter(|value| value.is_finite())
+            .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
+        let ms = (seconds * 1000.0).ceil();
+        if ms > i64::MAX as f64 {
+            return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
+        }
+        if ms < 0.0 {
+            return Err(CommandError::TIMEOUT_NEGATIVE);
+        }
+        if ms == 0.0 {
+            return Ok(None);
+        }
+        self.now.0.checked_add(ms as i64).map(|at| Some(UnixMs(at))).ok_or(CommandError::TIMEOUT_OUT_OF_RANGE)
+    }
+}

@@ -1,0 +1,142 @@
+//! Every error a client can read, byte for byte as clients expect it: a code word, a space, a sentence.
+
+use std::borrow::Cow;
+
+/// An error reply: its text with the code in front, without the leading `-` and the line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandError(Cow<'static, [u8]>);
+
+impl CommandError {
+    /// The key holds a value of another type.
+    pub const WRONG_TYPE: CommandError =
+        CommandError::fixed("WRONGTYPE Operation against a key holding the wrong kind of value");
+    /// Options that do not fit together, or unknown ones.
+    pub const SYNTAX: CommandError = CommandError::fixed("ERR syntax error");
+    /// An argument or value is no 64-bit integer.
+    pub const NOT_INTEGER: CommandError = CommandError::fixed("ERR value is not an integer or out of range");
+    /// An argument is out of the range the command allows.
+    pub const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
+    /// An argument must be positive.
+    pub const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
+    /// An argument or value is no float.
+    pub const NOT_FLOAT: CommandError = CommandError::fixed("ERR value is not a valid float");
+    /// A bound of a score range is no float.
+    pub const MIN_MAX_NOT_FLOAT: CommandError = CommandError::fixed("ERR min or max is not a float");
+    /// A bound of a lexicographical range is malformed.
+    pub const MIN_MAX_NOT_LEX: CommandError = CommandError::fixed("ERR min or max not valid string range item");
+    /// An increment would leave the 64-bit range.
+    pub const OVERFLOW: CommandError = CommandError::fixed("ERR increment or decrement would overflow");
+    /// A float increment gave no number.
+    pub const NAN_OR_INFINITY: CommandError = CommandError::fixed("ERR increment would produce NaN or Infinity");
+    /// A score increment gave no number.
+    pub const SCORE_NAN: CommandError = CommandError::fixed("ERR resulting score is not a number (NaN)");
+    /// A string would exceed `proto-max-bulk-len`.
+    pub const STRING_TOO_LONG: CommandError =
+        CommandError::fixed("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    /// The key is missing where it has to exist.
+    pub const NO_SUCH_KEY: CommandError = CommandError::fixed("ERR no such key");
+    /// An index beyond the list.
+    pub const INDEX_OUT_OF_RANGE: CommandError = CommandError::fixed("ERR index out of range");
+    /// An offset beyond the string.
+    pub const OFFSET_OUT_OF_RANGE: CommandError = CommandError::fixed("ERR offset is out of range");
+    /// Source and destination are one.
+    pub const SAME_OBJECT: CommandError = CommandError::fixed("ERR source and destination objects are the same");
+    /// A number of keys that is none.
+    pub const NUMKEYS_NOT_POSITIVE: CommandError = CommandError::fixed("ERR numkeys should be greater than 0");
+    /// A number of keys beyond the arguments.
+    pub const NUMKEYS_TOO_MANY: CommandError =
+        CommandError::fixed("ERR Number of keys can't be greater than number of args");
+    /// A COUNT that is not positive.
+    pub const COUNT_NOT_POSITIVE: CommandError = CommandError::fixed("ERR count should be greater than 0");
+    /// A LIMIT below zero.
+    pub const LIMIT_NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
+    /// A timeout that is no number.
+    pub const TIMEOUT_NOT_FLOAT: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
+    /// A timeout below zero.
+    pub const TIMEOUT_NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
+    /// A timeout beyond the clock.
+    pub const TIMEOUT_OUT_OF_RANGE: CommandError = CommandError::fixed("ERR timeout is out of range");
+    /// A database index out of range.
+    pub const DB_OUT_OF_RANGE: CommandError = CommandError::fixed("ERR DB index is out of range");
+    /// An SCAN cursor that is no number.
+    pub const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
+    /// `maxmemory` is reached and nothing can be evicted.
+    pub const OOM: CommandError = CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+    /// Not logged in.
+    pub const NO_AUTH: CommandError = CommandError::fixed("NOAUTH Authentication required.");
+    /// Wrong user or password.
+    pub const WRONG_PASS: CommandError =
+        CommandError::fixed("WRONGPASS invalid username-password pair or user is disabled.");
+    /// A transaction that had an error while it was queued.
+    pub const EXEC_ABORT: CommandError =
+        CommandError::fixed("EXECABORT Transaction discarded because of previous errors.");
+
+    /// An error with a fixed text.
+    pub const fn fixed(text: &'static str) -> CommandError {
+        CommandError(Cow::Borrowed(text.as_bytes()))
+    }
+
+    /// An error with a text made for the occasion, code included.
+    pub fn new(text: impl Into<String>) -> CommandError {
+        CommandError(Cow::Owned(text.into().into_bytes()))
+    }
+
+    /// An error whose text may hold any bytes.
+    pub fn from_bytes(text: Vec<u8>) -> CommandError {
+        CommandError(Cow::Owned(text))
+    }
+
+    /// Wrong number of arguments for a command (`name` in full, `"config|get"` for a subcommand).
+    pub fn arity(name: &str) -> CommandError {
+        CommandError::new(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// A command that is not there; the text quotes up to 128 bytes of its name and of its arguments.
+    pub fn unknown_command(args: super::Args<'_>) -> CommandError {
+        let mut text = b"ERR unknown command '".to_vec();
+        let name = args.at(0);
+        text.extend_from_slice(&name[..name.len().min(128)]);
+        text.extend_from_slice(b"', with args beginning with: ");
+        let mut quoted = Vec::new();
+        for arg in args.iter().skip(1) {
+            if quoted.len() >= 128 {
+                break;
+            }
+            let room = 128 - quoted.len();
+            quoted.push(b'\'');
+            quoted.extend_from_slice(&arg[..arg.len().min(room)]);
+            quoted.extend_from_slice(b"' ");
+        }
+        text.extend_from_slice(&quoted);
+        CommandError(Cow::Owned(text))
+    }
+
+    /// A subcommand that is not there.
+    pub fn unknown_subcommand(subcommand: &[u8], command: &str) -> CommandError {
+        let mut text = b"ERR unknown subcommand '".to_vec();
+        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
+        CommandError(Cow::Owned(text))
+    }
+
+    /// A TTL the command does not accept (`name` in lower case).
+    pub fn invalid_expire(name: &str) -> CommandError {
+        CommandError::new(format!("ERR invalid expire time in '{name}' command"))
+    }
+
+    /// The text with its code.
+    pub fn text(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The code: the text's first word.
+    pub fn code(&self) -> &[u8] {
+        self.0.split(|&b| b == b' ').next().unwrap_or(&[])
+    }
+}
+
+impl From<crate::keyspace::WrongType> for CommandError {
+    fn from(_: crate::keyspace::WrongType) -> CommandError {
+        CommandError::WRONG_TYPE
+    }
+}

@@ -1,0 +1,52 @@
+//! Active expiry: keys whose deadline has passed leave in slices, found by the lower bounds the table's nodes keep,
+//! without sampling.
+
+use super::{DbIndex, Event, ExpireMode, Keyspace};
+
+/// Where the expirer stands between two slices.
+#[derive(Debug, Default)]
+pub(super) struct ExpiryState {
+    next_db: usize,
+    batch: Vec<crate::object::Object>,
+}
+
+impl Keyspace {
+    /// Removes up to `limit` keys whose deadline has passed, going round the databases; returns whether more are due.
+    /// Bounded by `limit` removals plus the nodes that lead to them.
+    pub fn expire_slice(&mut self, limit: usize) -> bool {
+        if self.expire_mode == ExpireMode::HideOnly {
+            return false;
+        }
+        let (now, dbs) = (self.now.0, self.dbs.len());
+        let mut left = limit;
+        let mut more = false;
+        for _ in 0..dbs {
+            let at = self.expiry.next_db % dbs;
+            let mut batch = std::mem::take(&mut self.expiry.batch);
+            // A key lives through the millisecond of its deadline.
+            let due = self.dbs[at].next_deadline().is_some_and(|bound| (bound as i64) < now);
+            if due && left > 0 {
+                more |= self.dbs[at].remove_due((now - 1) as u64, left, &mut batch);
+                left -= batch.len().min(left);
+                for object in batch.drain(..) {
+                    self.log.changed(DbIndex(at as u32), object.key(), Event::EXPIRED, 1);
+                    self.stats.expired += 1;
+                    self.discard(object);
+                }
+            } else if due {
+                more = true;
+            }
+            self.expiry.batch = batch;
+            if left == 0 {
+                break;
+            }
+            self.expiry.next_db = at + 1;
+        }
+        more
+    }
+
+    /// The moment the next key may expire: a lower bound over all databases.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.dbs.iter().filter_map(|table| table.next_deadline()).min()
+    }
+}

@@ -1,0 +1,180 @@
+//! Keys with deadlines: the databases, lookups with lazy expiry, active expiry, eviction, and the log of what
+//! happened to keys. Knows neither clients, files nor commands; what others must learn, it writes to its [`KeyLog`].
+//!
+//! Start reading at `db.rs`, the only way handlers touch keys.
+
+pub mod clock;
+pub mod db;
+pub mod event;
+pub mod evict;
+pub mod expire;
+pub mod log;
+
+pub use crate::base::ids::{DbIndex, UnixMs};
+pub use clock::AccessClock;
+pub use db::{DbMut, Expiry};
+pub use event::{Event, EventClass};
+pub use log::{Change, KeyLog};
+
+use crate::object::{Container, Object};
+use crate::structs::record::Body;
+use crate::structs::table::Table;
+
+/// The key holds a value of another type than the command works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongType;
+
+/// What a deadline in the past means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExpireMode {
+    /// The key is removed and logged.
+    #[default]
+    Remove,
+    /// The key is hidden from reads and left to the primary to remove.
+    HideOnly,
+}
+
+/// Something big that is to be dropped where it stalls nobody.
+pub enum Garbage {
+    /// A record whose value is large.
+    Object(Object),
+    /// A whole database.
+    Table(Table<Object>),
+}
+
+impl Garbage {
+    /// How many values are in it.
+    pub fn len(&self) -> usize {
+        match self {
+            Garbage::Object(_) => 1,
+            Garbage::Table(table) => table.len(),
+        }
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Counters of what happened to keys, as INFO reports them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeyspaceStats {
+    /// Reads that found a key.
+    pub hits: u64,
+    /// Reads that found none.
+    pub misses: u64,
+    /// Keys removed because their deadline had passed.
+    pub expired: u64,
+    /// Keys removed because memory ran short.
+    pub evicted: u64,
+}
+
+/// All databases.
+pub struct Keyspace {
+    dbs: Vec<Table<Object>>,
+    /// What happened to keys since the log was last drained.
+    pub log: KeyLog,
+    /// The moment of the running command.
+    pub now: UnixMs,
+    /// The access clock and the eviction policy's way of using it.
+    pub access: AccessClock,
+    /// What a deadline in the past means.
+    pub expire_mode: ExpireMode,
+    /// Whether reads leave traces in access clocks (off for CLIENT NO-TOUCH).
+    pub touch: bool,
+    /// Counters.
+    pub stats: KeyspaceStats,
+    /// Dropped values that wait for the reclaim thread.
+    pub garbage: Vec<Garbage>,
+    expiry: expire::ExpiryState,
+}
+
+/// Values of at least this weight (allocations) are dropped by the reclaim thread.
+pub const RECLAIM_WEIGHT: usize = 64;
+
+impl Keyspace {
+    /// Empty databases, as many as `databases` says.
+    pub fn new(databases: usize) -> Keyspace {
+        Keyspace {
+            dbs: (0..databases).map(|_| Table::new()).collect(),
+            log: KeyLog::default(),
+            now: UnixMs(0),
+            access: AccessClock::default(),
+            expire_mode: ExpireMode::Remove,
+            touch: true,
+            stats: KeyspaceStats::default(),
+            garbage: Vec::new(),
+            expiry: expire::ExpiryState::default(),
+        }
+    }
+
+    /// Number of databases.
+    pub fn databases(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// A database, to work on.
+    #[inline]
+    pub fn db(&mut self, index: DbIndex) -> DbMut<'_> {
+        DbMut::new(self, index)
+    }
+
+    /// A database's table, to be walked.
+    pub fn table(&self, index: DbIndex) -> &Table<Object> {
+        &self.dbs[index.0 as usize]
+    }
+
+    /// Clones of all roots: the keyspace as it is now, in constant time.
+    pub fn snapshot(&self) -> Vec<Table<Object>> {
+        self.dbs.clone()
+    }
+
+    /// Sum of all databases' keys.
+    pub fn total_keys(&self) -> usize {
+        self.dbs.iter().map(Table::len).sum()
+    }
+
+    /// Bytes of the tables' own nodes.
+    pub fn table_bytes(&self) -> usize {
+        self.dbs.iter().map(Table::alloc_bytes).sum()
+    }
+
+    /// Empties one database or all; returns the number of keys removed.
+    pub fn flush(&mut self, index: Option<DbIndex>) -> usize {
+        let mut removed = 0;
+        for (at, table) in self.dbs.iter_mut().enumerate() {
+            if index.is_none_or(|only| only.0 as usize == at) {
+                removed += table.len();
+                if !table.is_empty() {
+                    self.garbage.push(Garbage::Table(std::mem::take(table)));
+                }
+            }
+        }
+        self.log.flushed(index, removed);
+        removed
+    }
+
+    /// Exchanges two databases' keys.
+    pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
+        self.dbs.swap(a.0 as usize, b.0 as usize);
+        self.log.swapped(a, b);
+    }
+
+    /// Drops a record here, or hands it to the reclaim thread when that takes long.
+    pub(crate) fn discard(&mut self, object: Object) {
+        if let Body::Payload(container) = object.body()
+            && container.weight() >= RECLAIM_WEIGHT
+        {
+            self.garbage.push(Garbage::Object(object));
+        }
+    }
+
+    /// Drops a value that was taken out of its record.
+    pub(crate) fn discard_container(&mut self, container: Container) {
+        if container.weight() >= RECLAIM_WEIGHT {
+            let holder = Object::new(b"", crate::structs::record::NewBody::Payload(container), None, 0, 0);
+            self.garbage.push(Garbage::Object(holder));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The thresholds that govern encodings and lengths, filled from the configuration.
+
+/// Limits of encodings and lengths, with the defaults of Redis 7.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// `hash-max-listpack-entries`: most fields of a packed hash.
+    pub hash_max_listpack_entries: usize,
+    /// `hash-max-listpack-value`: longest field or value of a packed hash, in bytes.
+    pub hash_max_listpack_value: usize,
+    /// `set-max-intset-entries`: most members of an intset.
+    pub set_max_intset_entries: usize,
+    /// `set-max-listpack-entries`: most members of a packed set.
+    pub set_max_listpack_entries: usize,
+    /// `set-max-listpack-value`: longest member of a packed set, in bytes.
+    pub set_max_listpack_value: usize,
+    /// `zset-max-listpack-entries`: most members of a packed sorted set.
+    pub zset_max_listpack_entries: usize,
+    /// `zset-max-listpack-value`: longest member of a packed sorted set, in bytes.
+    pub zset_max_listpack_value: usize,
+    /// `list-max-listpack-size`: entries of a list's block, or -1..-5 for 4..64 KiB.
+    pub list_max_listpack_size: i32,
+    /// `list-compress-depth`: blocks at each end of a list that stay uncompressed; 0 for all.
+    pub list_compress_depth: u32,
+    /// `proto-max-bulk-len`: longest string in bytes.
+    pub proto_max_bulk_len: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            list_max_listpack_size: -2,
+            list_compress_depth: 0,
+            proto_max_bulk_len: 512 * 1024 * 1024,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! commands are data in `catalog`.
 
 pub mod args;
+pub mod catalog;
 pub mod context;
 pub mod effects;
 pub mod error;

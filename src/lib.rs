@@ -5,5 +5,15 @@
 //! reply bytes and a list of effects.
 
 pub mod base;
+pub mod client;
+pub mod command;
+pub mod config;
+pub mod engine;
+pub mod families;
+pub mod keyspace;
+pub mod object;
+pub mod observe;
+pub mod pubsub;
 pub mod resp;
+pub mod server;
 pub mod structs;

@@ -1,0 +1,145 @@
+//! What has to hold before a command runs: one ordered list of small checks over its description and the client.
+//! Command names are not compared here; flags say what a command is.
+
+use super::table::CommandId;
+use super::{ClientIndex, Engine};
+use crate::client::ClientFlags;
+use crate::command::meta::Flag;
+use crate::command::{Args, CommandError};
+
+/// What becomes of a command.
+pub enum Verdict {
+    /// It runs.
+    Pass,
+    /// It is queued for EXEC.
+    Queue,
+    /// It is answered an error.
+    Refuse(CommandError),
+    /// It waits for the end of CLIENT PAUSE.
+    Postpone,
+}
+
+impl Engine {
+    /// Checks a resolved command in the order Redis does, so that the first of several errors is the same.
+    #[inline]
+    pub(super) fn gate(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) -> Verdict {
+        let command = self.table.get(id);
+        let meta = command.meta;
+        if !meta.arity_allows(args.len()) || (!command.subcommands.is_empty() && args.len() < 2) {
+            return Verdict::Refuse(CommandError::arity(&command.name));
+        }
+        if command.has(Flag::Protected)
+            && let Err(error) = self.protected_allowed(index, id)
+        {
+            return Verdict::Refuse(error);
+        }
+        let client = &self.clients[index];
+        if !client.flags.contains(ClientFlags::AUTHENTICATED) && !meta.flags.has(Flag::NoAuth) {
+            return Verdict::Refuse(CommandError::NO_AUTH);
+        }
+        let in_multi = client.flags.contains(ClientFlags::MULTI);
+        if in_multi && meta.flags.has(Flag::NoMulti) {
+            return Verdict::Refuse(CommandError::fixed("ERR Command not allowed inside a transaction"));
+        }
+        if self.options.max_memory != 0
+            && let Some(error) = self.make_room(index, id)
+        {
+            return Verdict::Refuse(error);
+        }
+        let client = &self.clients[index];
+        if client.subscriptions.is_some() && client.in_pubsub_mode() && !self.table.get(id).allowed_while_subscribed() {
+            return Verdict::Refuse(CommandError::new(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                self.table.get(id).name
+            )));
+        }
+        if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id) {
+            return Verdict::Postpone;
+        }
+        if in_multi && !self.table.get(id).runs_inside_multi() {
+            return Verdict::Queue;
+        }
+        Verdict::Pass
+    }
+
+    #[cold]
+    fn protected_allowed(&self, index: ClientIndex, id: CommandId) -> Result<(), CommandError> {
+        let client = &self.clients[index];
+        let local = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
+        let name = self.table.get(id).name.split('|').next().unwrap_or_default();
+        let (setting, directive, command) = match name {
+            "debug" => (self.options.enable_debug_command, "enable-debug-command", "DEBUG"),
+            _ => (self.options.enable_module_command, "enable-module-command", "MODULE"),
+        };
+        if setting == super::apply::Protected::Yes || setting == super::apply::Protected::Local && local {
+            return Ok(());
+        }
+        Err(CommandError::new(format!(
+            "ERR {command} command not allowed. If the {directive} option is set to \"local\", you can run it from a \
+             local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+        )))
+    }
+
+    /// Evicts until there is room for a command. The error when there is none and the command needs some.
+    #[cold]
+    fn make_room(&mut self, index: ClientIndex, id: CommandId) -> Option<CommandError> {
+        let client = &self.clients[index];
+        let roomy = self.evict_to_limit();
+        let command = self.table.get(id);
+        let client_in_multi = client_in_multi(&self.clients[index]);
+        let needs_room = command.has(Flag::Denyoom)
+            || client_in_multi && command.name != "exec" && command.name != "discard" && command.name != "multi" && command.name != "reset"
+            || command.name == "exec" && self.queue_needs_room(index);
+        let _ = client;
+        if roomy || !needs_room || command.name == "exec" && !self.queue_needs_room(index) {
+            return None;
+        }
+        Some(CommandError::OOM)
+    }
+
+    fn queue_needs_room(&self, index: ClientIndex) -> bool {
+        let transaction = self.clients[index].transaction.as_ref();
+        transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Denyoom)))
+    }
+
+    #[cold]
+    fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId) -> bool {
+        if self.now >= self.pause.until {
+            return true;
+        }
+        let command = self.table.get(id);
+        let writes = command.has(Flag::Write) || command.has(Flag::MayReplicate);
+        if !self.pause.all {
+            let queue_writes = command.name == "exec"
+                && self.clients[index].transaction.as_ref().is_some_and(|t| {
+                    t.queue.iter().any(|(id, _)| {
+                        let queued = self.table.get(*id);
+                        queued.has(Flag::Write) || queued.has(Flag::MayReplicate)
+                    })
+                });
+            return !(writes || queue_writes);
+        }
+        // Inside MULTI commands are only queued, and CLIENT itself must be able to end the pause... as Redis does,
+        // nothing else runs.
+        false
+    }
+}
+
+fn client_in_multi(client: &crate::client::Client) -> bool {
+    client.flags.contains(ClientFlags::MULTI)
+}
+
+impl super::table::Command {
+    /// Commands a RESP2 client with subscriptions may still send.
+    fn allowed_while_subscribed(&self) -> bool {
+        matches!(
+            self.name.as_str(),
+            "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe" | "ping" | "quit" | "reset"
+        )
+    }
+
+    /// Commands that act on the transaction being queued rather than being queued.
+    fn runs_inside_multi(&self) -> bool {
+        matches!(self.name.as_str(), "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+    }
+}

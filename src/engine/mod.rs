@@ -1,0 +1,365 @@
+//! The engine: sole owner of all state. Bytes become effects here: [`Engine::execute`] takes one request through
+//! lookup, gate, run and settle, and leaves replies in the clients' output buffers. It never waits, reads no clock
+//! but the one it is given, and opens no file; what must happen outside it leaves in [`Engine::asks`].
+//!
+//! Start reading at `run.rs`.
+
+pub mod apply;
+pub mod blocking;
+pub mod commands;
+pub mod context;
+pub mod cron;
+pub mod gate;
+pub mod memory;
+pub mod monitor;
+pub mod run;
+pub mod settle;
+pub mod table;
+pub mod tracking;
+pub mod watch;
+
+use crate::base::ids::{ClientId, DbIndex, UnixMs};
+use crate::client::{Client, ClientFlags, Endpoints};
+use crate::command::Effects;
+use crate::config::Config;
+use crate::keyspace::evict::EvictionPool;
+use crate::keyspace::{Garbage, Keyspace};
+use crate::object::Limits;
+use crate::observe::{LatencyMonitor, ServerStats, SlowLog};
+use crate::pubsub::PubSub;
+use blocking::Blocking;
+use slab::Slab;
+use std::collections::{BTreeMap, HashMap};
+use table::CommandTable;
+use watch::Watches;
+
+/// The engine's handle of a client; free to be used again once the client is gone.
+pub type ClientIndex = usize;
+
+/// Something that only the rim can do.
+#[derive(Debug)]
+pub enum Ask {
+    /// End the process (SHUTDOWN).
+    Shutdown {
+        /// How, as far as files are concerned.
+        how: ShutdownHow,
+        /// Who asked, to be told if it fails.
+        client: Option<ClientIndex>,
+    },
+    /// Directives changed that the rim has to follow: listeners, limits of files, the log.
+    ConfigChanged(Vec<crate::config::Key>),
+    /// Write the configuration file anew and tell the client.
+    RewriteConfig {
+        /// Who is told.
+        client: ClientIndex,
+        /// Write every directive, not only what differs from its default.
+        force_all: bool,
+    },
+    /// Hold the whole server for this long (DEBUG SLEEP).
+    Sleep(std::time::Duration),
+    /// Kill the process as DEBUG SEGFAULT and its like ask.
+    Crash,
+}
+
+/// What SHUTDOWN was told about saving and waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShutdownHow {
+    /// SAVE.
+    pub save: bool,
+    /// NOSAVE.
+    pub nosave: bool,
+    /// NOW.
+    pub now: bool,
+    /// FORCE.
+    pub force: bool,
+}
+
+/// CLIENT PAUSE: until when, and what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// Until when; 0: not paused.
+    pub until: UnixMs,
+    /// Every command, not only writes.
+    pub all: bool,
+}
+
+/// What the rim tells the engine once, at start.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Path of the executable.
+    pub executable: String,
+    /// Path of the configuration file, or "".
+    pub config_file: String,
+    /// Process id.
+    pub process_id: u32,
+    /// When the process started.
+    pub started_at: UnixMs,
+    /// 40 hex digits, new at each start.
+    pub run_id: String,
+    /// `uname` in short.
+    pub os: String,
+    /// Physical memory in bytes.
+    pub total_memory: u64,
+}
+
+/// A measurement only the rim can take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// CPU seconds in the kernel.
+    pub cpu_system_s: f64,
+    /// CPU seconds outside it.
+    pub cpu_user_s: f64,
+    /// Resident bytes.
+    pub resident_bytes: u64,
+}
+
+/// Functions the rim lends to the engine, so that it can be run under a simulated clock.
+#[derive(Clone, Copy)]
+pub struct Senses {
+    /// A monotonic clock in nanoseconds.
+    pub monotonic_ns: fn() -> u64,
+    /// The time of day.
+    pub unix_us: fn() -> i64,
+    /// CPU and memory of the process.
+    pub usage: fn() -> Usage,
+    /// Bytes allocated now.
+    pub used_memory: fn() -> usize,
+}
+
+/// All state of the server.
+pub struct Engine {
+    /// The data.
+    pub keyspace: Keyspace,
+    /// The directives.
+    pub config: Config,
+    /// The directives the hot path needs, as plain fields.
+    pub options: apply::Options,
+    /// Limits of encodings and lengths.
+    pub limits: Limits,
+    /// The commands.
+    pub table: CommandTable,
+    /// The clients.
+    pub clients: Slab<Box<Client>>,
+    /// Clients by id.
+    pub client_ids: BTreeMap<ClientId, ClientIndex>,
+    /// Channels.
+    pub pubsub: PubSub,
+    /// Who waits for keys.
+    pub blocking: Blocking,
+    /// Who watches keys.
+    pub watches: Watches,
+    /// Client-side caching.
+    pub tracking: tracking::Tracking,
+    /// Who MONITORs.
+    pub monitors: Vec<ClientIndex>,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Clients held by it, in order of arrival.
+    pub paused: Vec<ClientIndex>,
+    /// Clients whose output is to be sent.
+    pub dirty: Vec<ClientIndex>,
+    /// Clients that may go on with their buffered requests.
+    pub unblocked: Vec<ClientIndex>,
+    /// Clients whose connection is to be closed.
+    pub closing: Vec<ClientIndex>,
+    /// What only the rim can do.
+    pub asks: Vec<Ask>,
+    /// Counters.
+    pub stats: ServerStats,
+    /// Error replies by code.
+    pub error_counts: BTreeMap<String, u64>,
+    /// The slow log.
+    pub slowlog: SlowLog,
+    /// Latency events.
+    pub latency: LatencyMonitor,
+    /// Candidates for eviction.
+    pub eviction_pool: EvictionPool,
+    /// Randomness.
+    pub rng: fastrand::Rng,
+    /// The moment of the running unit.
+    pub now: UnixMs,
+    /// Facts about the process.
+    pub facts: Facts,
+    /// The rim's functions.
+    pub senses: Senses,
+    /// Switches of DEBUG.
+    pub debug: commands::debug::Switches,
+    effects: Effects,
+    unit_depth: u32,
+    clock_ns: u64,
+    next_client_id: u64,
+    cron: cron::CronState,
+    spare_buffers: Vec<Vec<u8>>,
+    /// Values handed to the reclaim thread that it has not freed yet.
+    pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    renamed: HashMap<String, String>,
+}
+
+impl Engine {
+    /// An engine with empty databases. Errors: a `rename-command` that names no command.
+    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, String> {
+        let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
+        let mut engine = Engine {
+            keyspace: Keyspace::new(databases),
+            options: apply::Options::default(),
+            limits: Limits::default(),
+            table: CommandTable::new(),
+            clients: Slab::new(),
+            client_ids: BTreeMap::new(),
+            pubsub: PubSub::default(),
+            blocking: Blocking::default(),
+            watches: Watches::default(),
+            tracking: tracking::Tracking::default(),
+            monitors: Vec::new(),
+            pause: Pause::default(),
+            paused: Vec::new(),
+            dirty: Vec::new(),
+            unblocked: Vec::new(),
+            closing: Vec::new(),
+            asks: Vec::new(),
+            stats: ServerStats::default(),
+            error_counts: BTreeMap::new(),
+            slowlog: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            eviction_pool: EvictionPool::default(),
+            rng: fastrand::Rng::with_seed(seed),
+            now: facts.started_at,
+            facts,
+            senses,
+            debug: commands::debug::Switches::default(),
+            effects: Effects::default(),
+            unit_depth: 0,
+            clock_ns: (senses.monotonic_ns)(),
+            next_client_id: 1,
+            cron: cron::CronState::default(),
+            spare_buffers: Vec::new(),
+            reclaim_pending: Default::default(),
+            renamed: HashMap::new(),
+            config,
+        };
+        for (old, new) in engine.config.renamed_commands() {
+            engine.table.rename(&old, &new).map_err(|reason| format!("rename-command {old}: {reason}"))?;
+            engine.renamed.insert(old, new);
+        }
+        engine.apply_all();
+        engine.begin_turn();
+        Ok(engine)
+    }
+
+    /// Takes the time for the units that follow.
+    #[inline]
+    pub fn begin_turn(&mut self) {
+        let us = (self.senses.unix_us)();
+        self.now = UnixMs(us / 1000);
+        self.keyspace.now = self.now;
+        self.keyspace.access.set_now(self.now);
+        self.clock_ns = (self.senses.monotonic_ns)();
+        self.stats.turns += 1;
+    }
+
+    /// A client connected.
+    pub fn connect(&mut self, endpoints: Endpoints, unix_socket: bool) -> ClientIndex {
+        let id = ClientId(self.next_client_id);
+        self.next_client_id += 1;
+        let mut client = Client::new(id, endpoints, self.now);
+        client.flags.set(ClientFlags::UNIX_SOCKET, unix_socket);
+        client.flags.set(ClientFlags::AUTHENTICATED, !self.options.password_required);
+        let index = self.clients.insert(Box::new(client));
+        self.client_ids.insert(id, index);
+        self.stats.connections += 1;
+        index
+    }
+
+    /// A client's connection is gone: everything that knew it forgets it.
+    pub fn disconnect(&mut self, index: ClientIndex) {
+        self.release_blocked(index);
+        self.forget_watches(index);
+        self.forget_subscriptions(index);
+        self.tracking_off(index);
+        self.tracking.client_gone(self.clients[index].id);
+        self.monitors.retain(|&other| other != index);
+        self.paused.retain(|&other| other != index);
+        self.dirty.retain(|&other| other != index);
+        self.unblocked.retain(|&other| other != index);
+        self.closing.retain(|&other| other != index);
+        let client = self.clients.remove(index);
+        self.client_ids.remove(&client.id);
+        self.listening_changed();
+    }
+
+    /// A client by id, if it is still there.
+    pub fn client_by_id(&self, id: ClientId) -> Option<ClientIndex> {
+        self.client_ids.get(&id).copied()
+    }
+
+    /// Asks the rim to close a connection, at once or after its output is sent.
+    pub fn close(&mut self, index: ClientIndex, after_reply: bool) {
+        let client = &mut self.clients[index];
+        if client.closing() && (after_reply || client.flags.contains(ClientFlags::CLOSE_NOW)) {
+            return;
+        }
+        client.flags.insert(if after_reply { ClientFlags::CLOSE_AFTER_REPLY } else { ClientFlags::CLOSE_NOW });
+        self.closing.push(index);
+    }
+
+    /// Puts a client on the list of those whose output is to be sent.
+    #[inline]
+    pub fn mark_dirty(&mut self, index: ClientIndex) {
+        let client = &mut self.clients[index];
+        if !client.flags.contains(ClientFlags::OUTPUT_PENDING) {
+            client.flags.insert(ClientFlags::OUTPUT_PENDING);
+            self.dirty.push(index);
+        }
+    }
+
+    /// Gives a client an output buffer if it has none, from those other clients no longer use.
+    #[inline]
+    pub fn lend_buffer(&mut self, index: ClientIndex) {
+        if self.clients[index].out.capacity() == 0
+            && let Some(spare) = self.spare_buffers.pop()
+        {
+            self.clients[index].out.give(spare);
+        }
+    }
+
+    /// Takes back the buffer of a client whose output is sent.
+    #[inline]
+    pub fn reclaim_buffer(&mut self, index: ClientIndex) {
+        const LARGEST_SPARE_BYTES: usize = 64 * 1024;
+        const MOST_SPARES: usize = 64;
+        let client = &mut self.clients[index];
+        client.sent = 0;
+        let mut buffer = client.out.take();
+        if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
+            buffer.clear();
+            self.spare_buffers.push(buffer);
+        }
+    }
+
+    /// Dropped values that are to be freed where it stalls nobody.
+    pub fn take_garbage(&mut self) -> Vec<Garbage> {
+        std::mem::take(&mut self.keyspace.garbage)
+    }
+
+    /// Tells the keyspace's log what somebody listens to.
+    pub(crate) fn listening_changed(&mut self) {
+        let classes = self.options.notify_classes;
+        self.keyspace.log.keep =
+            classes != 0 || !self.watches.is_empty() || !self.blocking.is_empty() || self.tracking.is_active();
+        self.keyspace.log.keep_notes = classes & (NOTIFY_KEY_MISS | NOTIFY_NEW) != 0;
+    }
+
+    /// The number of a database, if in range.
+    pub fn db_index(&self, number: i64) -> Option<DbIndex> {
+        (0..self.keyspace.databases() as i64).contains(&number).then_some(DbIndex(number as u32))
+    }
+
+    /// The monotonic time in nanoseconds at which the last command ended.
+    #[inline]
+    pub(crate) fn clock_ns(&self) -> u64 {
+        self.clock_ns
+    }
+}
+
+const NOTIFY_KEY_MISS: u32 = crate::keyspace::EventClass::KeyMiss as u32;
+const NOTIFY_NEW: u32 = crate::keyspace::EventClass::New as u32;

@@ -1,0 +1,294 @@
+//! One request: lookup, gate, run, settle. A command run inside EXEC, or again after waiting, enters below the gate.
+
+use super::context::EngineCx;
+use super::gate::Verdict;
+use super::table::{CommandId, Handler};
+use super::{ClientIndex, Engine};
+use crate::client::{Blocked, BlockedOn, ClientFlags};
+use crate::command::meta::Flag;
+use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome, TimeoutReply, WaitOn};
+
+impl Engine {
+    /// Runs one request of a client. The reply is left in the client's output buffer; the client may be blocked or
+    /// closing afterwards, and then the rim holds back its further requests.
+    pub fn execute(&mut self, index: ClientIndex, args: Args<'_>) {
+        self.lend_buffer(index);
+        let now = self.now;
+        let client = &mut self.clients[index];
+        client.active_at = now;
+        let mark = client.out.mark();
+        if client.flags.contains(ClientFlags::REPLY_SKIP_NEXT) {
+            client.flags.remove(ClientFlags::REPLY_SKIP_NEXT);
+            client.flags.insert(ClientFlags::REPLY_SKIP);
+        }
+        self.execute_known(index, args);
+        let client = &mut self.clients[index];
+        let flags = client.flags;
+        if flags.intersects(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) {
+            client.out.rollback(mark);
+            client.flags.remove(ClientFlags::REPLY_SKIP);
+        }
+        if !flags.contains(ClientFlags::OUTPUT_PENDING) && !client.out.is_empty() {
+            self.mark_dirty(index);
+        }
+        if !self.keyspace.log.is_empty() {
+            self.settle(index);
+        }
+    }
+
+    fn execute_known(&mut self, index: ClientIndex, args: Args<'_>) {
+        let id = match self.table.resolve(args) {
+            Ok(id) => id,
+            Err(error) => return self.refuse(index, None, &error),
+        };
+        match self.gate(index, id, args) {
+            Verdict::Pass => {
+                self.run(index, id, args, None);
+                let deny = ClientFlags::TRACKING_CACHING;
+                if self.clients[index].flags.contains(deny) && self.table.get(id).name != "client|caching" {
+                    self.clients[index].flags.remove(deny);
+                }
+            }
+            Verdict::Queue => {
+                let owned = args.to_owned();
+                let client = &mut self.clients[index];
+                let transaction = client.transaction.get_or_insert_default();
+                transaction.argument_bytes += owned.alloc_bytes();
+                transaction.queue.push((id, owned));
+                client.out.simple("QUEUED");
+            }
+            Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
+            Verdict::Postpone => self.postpone(index, id, args),
+        }
+    }
+
+    /// Answers an error to a command that does not run; a transaction being queued is spoilt by it.
+    fn refuse(&mut self, index: ClientIndex, id: Option<CommandId>, error: &CommandError) {
+        let client = &mut self.clients[index];
+        if client.flags.contains(ClientFlags::MULTI) {
+            client.flags.insert(ClientFlags::DIRTY_EXEC);
+        }
+        client.out.error(error.text());
+        self.count_error(error);
+        if let Some(id) = id {
+            self.table.get_mut(id).stats.rejected += 1;
+            if self.table.get(id).name == "exec" {
+                self.discard_transaction(index);
+            }
+        }
+    }
+
+    /// Counts an error reply under its code.
+    pub(crate) fn count_error(&mut self, error: &CommandError) {
+        const MOST_CODES: usize = 128;
+        self.stats.errors += 1;
+        let code = String::from_utf8_lossy(error.code());
+        match self.error_counts.get_mut(&*code) {
+            Some(count) => *count += 1,
+            None if self.error_counts.len() < MOST_CODES => {
+                self.error_counts.insert(code.into_owned(), 1);
+            }
+            None => {}
+        }
+    }
+
+    /// Runs a command that passed the gate: measures it, writes its error, files it if it waits. Returns whether the
+    /// client now waits.
+    pub(crate) fn run(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, ready_key: Option<&[u8]>) -> bool {
+        let started_ns = self.clock_ns;
+        let mark = self.clients[index].out.mark();
+        self.unit_depth += 1;
+        let result = self.call(index, id, args, ready_key);
+        self.unit_depth -= 1;
+        let ended_ns = (self.senses.monotonic_ns)();
+        let took_ns = ended_ns.saturating_sub(started_ns);
+        self.clock_ns = ended_ns;
+        let failed = match result {
+            Ok(Outcome::Done) => false,
+            Ok(Outcome::Wait(wait)) => {
+                if ready_key.is_some() {
+                    return true;
+                }
+                if !self.clients[index].flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::MULTI) {
+                    self.wait(index, id, args, wait, took_ns);
+                    return true;
+                }
+                let reply = &mut self.clients[index].out;
+                match wait.on_timeout {
+                    TimeoutReply::Null => reply.null(),
+                    TimeoutReply::NullArray => reply.null_array(),
+                }
+                false
+            }
+            Err(error) => {
+                let reply = &mut self.clients[index].out;
+                reply.rollback(mark);
+                reply.error(error.text());
+                self.count_error(&error);
+                true
+            }
+        };
+        self.ran(index, id, args, took_ns, failed);
+        false
+    }
+
+    #[inline]
+    fn call(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, ready_key: Option<&[u8]>) -> CmdResult {
+        match self.table.get(id).handler {
+            Handler::Data(handler) => {
+                let client = &mut self.clients[index];
+                self.keyspace.touch = !client.flags.contains(ClientFlags::NO_TOUCH);
+                self.effects.clear();
+                let mut cx = DataCx {
+                    args,
+                    db: self.keyspace.db(client.db),
+                    reply: &mut client.out,
+                    effects: &mut self.effects,
+                    limits: &self.limits,
+                    now: self.now,
+                    rng: &mut self.rng,
+                    ready_key,
+                };
+                handler(&mut cx)
+            }
+            Handler::Engine(handler) => handler(&mut EngineCx { engine: self, client: index, args }),
+            Handler::Container => Err(CommandError::arity(&self.table.get(id).name)),
+        }
+    }
+
+    /// What follows every run: figures, slow log, latency, MONITOR, keys to remember for client-side caching.
+    #[inline]
+    fn ran(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, took_ns: u64, failed: bool) {
+        self.stats.commands += 1;
+        let command = self.table.get_mut(id);
+        command.stats.ran(took_ns, self.options.latency_tracking);
+        command.stats.failed += failed as u64;
+        let Some(client) = self.clients.get_mut(index) else { return };
+        client.last_command = id;
+        client.commands += 1;
+        if took_ns >= self.options.slow_ns {
+            self.note_slow(index, id, args, took_ns);
+        }
+        if !self.monitors.is_empty() {
+            self.feed_monitors(index, id, args);
+        }
+        if self.clients[index].flags.contains(ClientFlags::TRACKING) {
+            self.remember_reads(index, id, args);
+        }
+    }
+
+    #[cold]
+    fn note_slow(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, took_ns: u64) {
+        let command = self.table.get(id);
+        let event = if command.has(Flag::Fast) { "fast-command" } else { "command" };
+        self.latency.note(event, took_ns / 1_000_000, self.now.0 / 1000);
+        if command.has(Flag::SkipSlowlog) || !self.slowlog.is_slow(took_ns / 1000) {
+            return;
+        }
+        let redacted = super::commands::redact(&command.name, args);
+        let client = &self.clients[index];
+        let (at, took_us) = (self.now.0 / 1000, took_ns / 1000);
+        match redacted {
+            Some(parts) => {
+                self.slowlog.push(at, took_us, parts.iter().map(|p| &p[..]), &client.endpoints.peer, client.name())
+            }
+            None => self.slowlog.push(at, took_us, args.iter(), &client.endpoints.peer, client.name()),
+        }
+    }
+
+    // ---- waiting -------------------------------------------------------------------------------------------------
+
+    fn wait(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, wait: WaitOn, took_ns: u64) {
+        let mut keys: Vec<Box<[u8]>> = Vec::with_capacity(wait.keys.len());
+        for at in wait.keys {
+            let key = args.at(at);
+            if !keys.iter().any(|other| **other == *key) {
+                keys.push(key.into());
+            }
+        }
+        let ticket = self.blocking.ticket();
+        let client = &mut self.clients[index];
+        self.blocking.add(client.db, &keys, wait.until, ticket, index);
+        client.last_command = id;
+        client.blocked = Some(Box::new(Blocked {
+            on: BlockedOn::Keys { kind: wait.kind, keys, on_timeout: wait.on_timeout },
+            db: client.db,
+            until: wait.until,
+            command: id,
+            args: args.to_owned(),
+            ticket,
+            since: self.now,
+            ran_for: std::time::Duration::from_nanos(took_ns),
+        }));
+        self.listening_changed();
+    }
+
+    /// Holds a command until CLIENT PAUSE ends.
+    fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
+        let ticket = self.blocking.ticket();
+        let client = &mut self.clients[index];
+        client.blocked = Some(Box::new(Blocked {
+            on: BlockedOn::Pause,
+            db: client.db,
+            until: None,
+            command: id,
+            args: args.to_owned(),
+            ticket,
+            since: self.now,
+            ran_for: std::time::Duration::ZERO,
+        }));
+        self.paused.push(index);
+    }
+
+    /// Takes a client out of the waiting lists; what it waited for is returned.
+    pub(crate) fn release_blocked(&mut self, index: ClientIndex) -> Option<Box<Blocked>> {
+        let blocked = self.clients[index].blocked.take()?;
+        match &blocked.on {
+            BlockedOn::Keys { keys, .. } => {
+                self.blocking.remove(blocked.db, keys, blocked.until, blocked.ticket);
+                self.listening_changed();
+            }
+            BlockedOn::Pause => self.paused.retain(|&other| other != index),
+            BlockedOn::Replicas => {}
+        }
+        Some(blocked)
+    }
+
+    /// Lets a client whose wait is over go on with its requests.
+    pub(crate) fn resume(&mut self, index: ClientIndex) {
+        self.mark_dirty(index);
+        self.unblocked.push(index);
+    }
+
+    /// Ends a client's wait with the reply of a timeout, or with an error in its place.
+    pub(crate) fn end_wait(&mut self, index: ClientIndex, error: Option<&CommandError>) {
+        let Some(blocked) = self.release_blocked(index) else { return };
+        self.lend_buffer(index);
+        let reply = &mut self.clients[index].out;
+        match (error, &blocked.on) {
+            (Some(error), _) => {
+                reply.error(error.text());
+                self.count_error(error);
+            }
+            (None, BlockedOn::Keys { on_timeout: TimeoutReply::NullArray, .. }) => reply.null_array(),
+            (None, BlockedOn::Keys { on_timeout: TimeoutReply::Null, .. }) => reply.null(),
+            (None, BlockedOn::Replicas) => reply.integer(0),
+            (None, BlockedOn::Pause) => {}
+        }
+        self.table.get_mut(blocked.command).stats.ran(blocked.ran_for.as_nanos() as u64, self.options.latency_tracking);
+        self.resume(index);
+    }
+
+    /// Ends CLIENT PAUSE: held commands run in the order they came.
+    pub fn end_pause(&mut self) {
+        self.pause = super::Pause::default();
+        for index in std::mem::take(&mut self.paused) {
+            if let Some(blocked) = self.clients[index].blocked.take() {
+                self.execute(index, blocked.args.as_args());
+                if self.clients[index].blocked.is_none() {
+                    self.resume(index);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What follows from what happened: after each unit (a command, a whole EXEC) the keyspace's log is turned into
+//! consequences, in one place and in one order: WATCH and client-side caching, notifications, waiting clients whose
+//! keys became ready, oldest first. Serving a waiter is a unit of its own and may make further keys ready.
+
+use super::{ClientIndex, Engine};
+use crate::base::ids::DbIndex;
+use crate::client::{BlockedOn, ClientFlags};
+use crate::command::WaitKind;
+use crate::keyspace::{Change, Event};
+use crate::object::Kind;
+use std::collections::VecDeque;
+
+/// `notify-keyspace-events`: publish to `__keyspace@<db>__:<key>`.
+pub const NOTIFY_KEYSPACE: u32 = 1 << 0;
+/// `notify-keyspace-events`: publish to `__keyevent@<db>__:<event>`.
+pub const NOTIFY_KEYEVENT: u32 = 1 << 1;
+
+impl Engine {
+    /// Draws the consequences of everything in the log. `by` is the client whose unit it was.
+    #[cold]
+    #[inline(never)]
+    pub fn settle(&mut self, by: ClientIndex) {
+        let mut ready: VecDeque<(DbIndex, Box<[u8]>)> = VecDeque::new();
+        self.absorb(Some(by), &mut ready);
+        while let Some((db, key)) = ready.pop_front() {
+            self.serve(db, &key, &mut ready);
+        }
+    }
+
+    /// As [`Engine::settle`], for what happened outside any client's unit (expiry, eviction).
+    pub fn settle_internal(&mut self) {
+        if self.keyspace.log.is_empty() {
+            return;
+        }
+        let mut ready = VecDeque::new();
+        self.absorb(None, &mut ready);
+        while let Some((db, key)) = ready.pop_front() {
+            self.serve(db, &key, &mut ready);
+        }
+    }
+
+    fn absorb(&mut self, by: Option<ClientIndex>, ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
+        let changes = self.keyspace.log.take();
+        for change in &changes {
+            match change {
+                Change::Key { db, key, modified: true, .. } => {
+                    self.touch_watchers(*db, key);
+                    self.invalidate_key(*db, key, by);
+                }
+                Change::Key { .. } => {}
+                Change::Flushed(_) => self.invalidate_all(),
+                Change::Swapped(a, b) => {
+                    for db in [*a, *b] {
+                        self.touch_watchers_of_db(db);
+                        for key in self.blocking.keys_in(db) {
+                            ready.push_back((db, key));
+                        }
+                    }
+                }
+            }
+        }
+        if self.options.notify_classes != 0 {
+            for change in &changes {
+                if let Change::Key { db, key, event, .. } = change {
+                    self.notify(*db, key, *event);
+                }
+            }
+        }
+        if !self.blocking.is_empty() {
+            for change in changes {
+                if let Change::Key { db, key, modified: true, .. } = change
+                    && self.blocking.is_awaited(db, &key)
+                    && !ready.iter().any(|(other_db, other)| *other_db == db && *other == key)
+                {
+                    ready.push_back((db, key));
+                }
+            }
+        }
+    }
+
+    /// EXEC of these clients will answer null.
+    pub(crate) fn touch_watchers(&mut self, db: DbIndex, key: &[u8]) {
+        if self.watches.is_empty() {
+            return;
+        }
+        for &client in self.watches.watchers(db, key) {
+            self.clients[client].flags.insert(ClientFlags::DIRTY_CAS);
+        }
+    }
+
+    /// The same for all keys of a database that exist, before they go or change places.
+    pub(crate) fn touch_watchers_of_db(&mut self, db: DbIndex) {
+        let keys: Vec<(Vec<u8>, Vec<ClientIndex>)> =
+            self.watches.in_db(db).map(|(key, clients)| (key.to_vec(), clients.to_vec())).collect();
+        for (key, clients) in keys {
+            if self.keyspace.db(db).contains(&key) {
+                clients.iter().for_each(|&client| self.clients[client].flags.insert(ClientFlags::DIRTY_CAS));
+            }
+        }
+    }
+
+    /// Publishes an event to the channels its class is switched on for.
+    fn notify(&mut self, db: DbIndex, key: &[u8], event: Event) {
+        let classes = self.options.notify_classes;
+        if classes & event.class as u32 == 0 {
+            return;
+        }
+        let name = event.name.as_bytes();
+        if classes & NOTIFY_KEYSPACE != 0 {
+            let mut channel = format!("__keyspace@{}__:", db.0).into_bytes();
+            channel.extend_from_slice(key);
+            self.publish(&channel, name);
+        }
+        if classes & NOTIFY_KEYEVENT != 0 {
+            let mut channel = format!("__keyevent@{}__:", db.0).into_bytes();
+            channel.extend_from_slice(name);
+            self.publish(&channel, key);
+        }
+    }
+
+    /// Runs the commands of those who wait for a key again, oldest first, as long as the key can serve them.
+    fn serve(&mut self, db: DbIndex, key: &[u8], ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
+        for (ticket, index) in self.blocking.waiting(db, key) {
+            let Some(kind) = self.keyspace.db(db).kind(key) else { return };
+            let Some(blocked) = &self.clients[index].blocked else { continue };
+            if blocked.ticket != ticket {
+                continue;
+            }
+            let BlockedOn::Keys { kind: wanted, .. } = &blocked.on else { continue };
+            let fits = match wanted {
+                WaitKind::List => kind == Kind::List,
+                WaitKind::SortedSet => kind == Kind::SortedSet,
+                WaitKind::Stream => kind == Kind::Stream,
+            };
+            if !fits {
+                continue;
+            }
+            let (id, args) = (blocked.command, blocked.args.clone());
+            self.lend_buffer(index);
+            if !self.run(index, id, args.as_args(), Some(key)) {
+                self.release_blocked(index);
+                self.resume(index);
+                self.absorb(Some(index), ready);
+            }
+        }
+    }
+}

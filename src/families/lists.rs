@@ -1,0 +1,6 @@
+//! Commands of the lists family.
+
+use crate::command::{Bound, DataHandler};
+
+/// The family's commands.
+pub const COMMANDS: &[Bound<DataHandler>] = &[];

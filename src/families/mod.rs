@@ -1,0 +1,23 @@
+//! Data commands, one file per family. A handler sees its [`DataCx`](crate::command::DataCx) and nothing else: it
+//! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
+
+pub mod hashes;
+pub mod keys;
+pub mod lists;
+pub mod sets;
+pub mod sort;
+pub mod sorted_sets;
+pub mod strings;
+
+use crate::command::{Bound, DataHandler};
+
+/// All families' tables.
+pub const ALL: [&[Bound<DataHandler>]; 7] = [
+    strings::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
+    sorted_sets::COMMANDS,
+    hashes::COMMANDS,
+    keys::COMMANDS,
+    sort::COMMANDS,
+];

@@ -21,7 +21,9 @@ impl Engine {
             client.flags.remove(ClientFlags::REPLY_SKIP_NEXT);
             client.flags.insert(ClientFlags::REPLY_SKIP);
         }
+        self.running = Some(index);
         self.execute_known(index, args);
+        self.running = None;
         let client = &mut self.clients[index];
         let flags = client.flags;
         if flags.intersects(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) {
@@ -30,6 +32,9 @@ impl Engine {
         }
         if !flags.contains(ClientFlags::OUTPUT_PENDING) && !client.out.is_empty() {
             self.mark_dirty(index);
+        }
+        if !self.own_messages.is_empty() {
+            self.deliver_own_messages(index);
         }
         if !self.keyspace.log.is_empty() {
             self.settle(index);

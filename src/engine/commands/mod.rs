@@ -1,0 +1,61 @@
+//! Commands of the engine itself: those that act on clients, transactions, channels, directives and the server rather
+//! than on one key's value.
+
+pub mod client_commands;
+pub mod command_info;
+pub mod config_commands;
+pub mod connection;
+pub mod debug;
+pub mod flush;
+pub mod info;
+pub mod latency;
+pub mod memory_commands;
+pub mod pubsub_commands;
+pub mod server_commands;
+pub mod tracking_commands;
+pub mod transactions;
+
+use super::context::EngineHandler;
+use crate::command::{Args, Bound};
+
+/// All tables of engine commands.
+pub const ALL: [&[Bound<EngineHandler>]; 13] = [
+    client_commands::COMMANDS,
+    command_info::COMMANDS,
+    config_commands::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    flush::COMMANDS,
+    info::COMMANDS,
+    latency::COMMANDS,
+    memory_commands::COMMANDS,
+    pubsub_commands::COMMANDS,
+    server_commands::COMMANDS,
+    tracking_commands::COMMANDS,
+    transactions::COMMANDS,
+];
+
+/// A command's arguments with its secrets hidden, if it has any; `None` when it is shown as it is.
+pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
+    let hide = |from: usize| {
+        Some(args.iter().enumerate().map(|(i, arg)| if i >= from { b"(redacted)".to_vec() } else { arg.to_vec() }).collect())
+    };
+    match name {
+        "auth" => hide(1),
+        "config|set" => {
+            let mut parts: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
+            for at in (2..parts.len().saturating_sub(1)).step_by(2) {
+                if crate::config::is_sensitive(&parts[at]) {
+                    parts[at + 1] = b"(redacted)".to_vec();
+                }
+            }
+            Some(parts)
+        }
+        "hello" => {
+            let at = args.iter().position(|arg| arg.eq_ignore_ascii_case(b"AUTH"))?;
+            let parts = args.iter().enumerate();
+            Some(parts.map(|(i, arg)| if i == at + 1 || i == at + 2 { b"(redacted)".to_vec() } else { arg.to_vec() }).collect())
+        }
+        _ => None,
+    }
+}

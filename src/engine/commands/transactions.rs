@@ -1,0 +1,125 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+
+use crate::client::ClientFlags;
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::engine::{ClientIndex, Engine};
+
+/// The table.
+pub const COMMANDS: &[Bound<EngineHandler>] = &[
+    engine("multi", multi),
+    engine("exec", exec),
+    engine("discard", discard),
+    engine("watch", watch),
+    engine("unwatch", unwatch),
+];
+
+fn multi(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.client().flags.contains(ClientFlags::MULTI) {
+        return Err(CommandError::fixed("ERR MULTI calls can not be nested"));
+    }
+    cx.client().flags.insert(ClientFlags::MULTI);
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn exec(cx: &mut EngineCx<'_>) -> CmdResult {
+    let (index, engine) = (cx.client, &mut *cx.engine);
+    if !engine.clients[index].flags.contains(ClientFlags::MULTI) {
+        return Err(CommandError::fixed("ERR EXEC without MULTI"));
+    }
+    engine.expire_watched(index);
+    let flags = engine.clients[index].flags;
+    if flags.contains(ClientFlags::DIRTY_EXEC) {
+        engine.discard_transaction(index);
+        return Err(CommandError::EXEC_ABORT);
+    }
+    if flags.contains(ClientFlags::DIRTY_CAS) {
+        engine.discard_transaction(index);
+        engine.clients[index].out.null_array();
+        return Ok(Outcome::Done);
+    }
+    // The queue is taken out before it runs: a queued command may not find a transaction around it.
+    let queue = engine.clients[index].transaction.take().unwrap_or_default().queue;
+    engine.discard_transaction(index);
+    engine.clients[index].out.array(queue.len());
+    engine.clients[index].flags.insert(ClientFlags::DENY_BLOCKING);
+    for (id, args) in &queue {
+        engine.run(index, *id, args.as_args(), None);
+    }
+    engine.clients[index].flags.remove(ClientFlags::DENY_BLOCKING);
+    Ok(Outcome::Done)
+}
+
+fn discard(cx: &mut EngineCx<'_>) -> CmdResult {
+    if !cx.client().flags.contains(ClientFlags::MULTI) {
+        return Err(CommandError::fixed("ERR DISCARD without MULTI"));
+    }
+    cx.engine.discard_transaction(cx.client);
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn watch(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.client().flags.contains(ClientFlags::MULTI) {
+        return Err(CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
+    }
+    if cx.client().flags.contains(ClientFlags::DIRTY_CAS) {
+        // EXEC will fail anyway: nothing more to watch for.
+        cx.reply().ok();
+        return Ok(Outcome::Done);
+    }
+    let (index, args) = (cx.client, cx.args);
+    let db = cx.client().db;
+    for key in args.iter().skip(1) {
+        let client = &mut cx.engine.clients[index];
+        if client.watched.iter().any(|(at, other)| *at == db && **other == *key) {
+            continue;
+        }
+        client.watched.push((db, key.into()));
+        // A key that has already expired goes now, so that its going is no change later.
+        cx.engine.keyspace.db(db).contains(key);
+        cx.engine.watches.add(db, key, index);
+    }
+    cx.engine.listening_changed();
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn unwatch(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.forget_watches(cx.client);
+    cx.client().flags.remove(ClientFlags::DIRTY_CAS);
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+impl Engine {
+    /// Ends a client's transaction without running it.
+    pub(crate) fn discard_transaction(&mut self, index: ClientIndex) {
+        self.forget_watches(index);
+        let client = &mut self.clients[index];
+        client.transaction = None;
+        client.flags.remove(ClientFlags::MULTI | ClientFlags::DIRTY_EXEC | ClientFlags::DIRTY_CAS);
+    }
+
+    /// A client watches nothing any more.
+    pub(crate) fn forget_watches(&mut self, index: ClientIndex) {
+        let watched = std::mem::take(&mut self.clients[index].watched);
+        if !watched.is_empty() {
+            self.watches.remove(&watched, index);
+            self.listening_changed();
+        }
+    }
+
+    /// Lets watched keys whose deadline has passed go now, which spoils the transaction.
+    fn expire_watched(&mut self, index: ClientIndex) {
+        let watched = self.clients[index].watched.clone();
+        for (db, key) in watched {
+            let before = self.keyspace.stats.expired;
+            self.keyspace.db(db).contains(&key);
+            if self.keyspace.stats.expired != before {
+                self.clients[index].flags.insert(ClientFlags::DIRTY_CAS);
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What the tasks of the loop share: the engine, the connections, the turn being gathered. All of it lives on one
+//! thread; a borrow never reaches across an `.await`.
+
+use super::conn::{Conn, Incoming, Stream, serve};
+use super::reclaim::Reclaim;
+use super::turn::Turn;
+use crate::base::ids::ClientId;
+use crate::client::{ClientFlags, Endpoints};
+use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The shared state of the rim.
+pub struct Rim {
+    /// The heart.
+    pub engine: RefCell<Engine>,
+    /// Connections, under the same index as their clients.
+    pub conns: RefCell<Vec<Option<Box<Conn>>>>,
+    /// What was read and is not run yet.
+    pub turn: RefCell<Turn>,
+    /// Frees big things.
+    pub reclaim: Reclaim,
+    /// Set when the process is to end.
+    pub ending: Cell<Option<ShutdownHow>>,
+    /// Directives the rim has to follow.
+    pub config_changes: RefCell<Vec<crate::config::Key>>,
+    executor: Notify,
+    awake: Cell<bool>,
+    this: RefCell<std::rc::Weak<Rim>>,
+}
+
+impl Rim {
+    /// The rim around an engine.
+    pub fn new(engine: Engine) -> Rc<Rim> {
+        let reclaim = Reclaim::start(engine.reclaim_pending.clone());
+        let rim = Rc::new(Rim {
+            engine: RefCell::new(engine),
+            conns: RefCell::new(Vec::new()),
+            turn: RefCell::new(Turn::default()),
+            reclaim,
+            ending: Cell::new(None),
+            config_changes: RefCell::new(Vec::new()),
+            executor: Notify::new(),
+            awake: Cell::new(false),
+            this: RefCell::new(std::rc::Weak::new()),
+        });
+        *rim.this.borrow_mut() = Rc::downgrade(&rim);
+        rim
+    }
+
+    fn rc(&self) -> Rc<Rim> {
+        // The weak reference is set at construction and the caller holds the rim alive.
+        self.this.borrow().upgrade().expect("the rim is alive while it is borrowed")
+    }
+
+    /// Has the executor run after the tasks that are already due.
+    pub fn wake(&self) {
+        if !self.awake.replace(true) {
+            self.executor.notify_one();
+        }
+    }
+
+    /// The executor: runs a turn whenever something was read or fell due, until the process is to end.
+    pub async fn execute(&self) {
+        loop {
+            let due = self.engine.borrow().next_due();
+            if due.is_zero() {
+                tokio::task::yield_now().await;
+            } else {
+                tokio::select! {
+                    biased;
+                    _ = self.executor.notified() => {}
+                    _ = tokio::time::sleep(due) => {}
+                }
+            }
+            self.awake.set(false);
+            self.run_turn();
+            if self.ending.get().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a connection over: the engine learns of the client, a task reads it.
+    pub fn accept(&self, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
+        let unix = matches!(stream, Stream::Unix(_));
+        let mut engine = self.engine.borrow_mut();
+        if let Some(refusal) = engine.refuse_connection(&endpoints, unix) {
+            // The peer may be gone already; it is not told then.
+            let _ = stream.try_write(refusal.as_bytes());
+            return;
+        }
+        let index = engine.connect(endpoints, unix);
+        let id = engine.clients[index].id;
+        let mut conns = self.conns.borrow_mut();
+        if conns.len() <= index {
+            conns.resize_with(index + 1, || None);
+        }
+        conns[index] = Some(Box::new(Conn::new(id, stream)));
+        drop(conns);
+        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+    }
+
+    /// A connection's reading task found the end.
+    pub fn connection_ended(&self, index: ClientIndex, id: ClientId) {
+        let ours = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);
+        if ours {
+            // What it sent before it left is still run.
+            if !self.turn.borrow().requests.is_empty() {
+                self.run_turn();
+            }
+            let still = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);
+            if still {
+                self.drop_connection(&mut self.engine.borrow_mut(), index);
+            }
+        }
+    }
+
+    /// Starts a task that sends a client's remaining output as the socket takes it.
+    pub fn start_writer(&self, index: ClientIndex) {
+        let mut conns = self.conns.borrow_mut();
+        let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) else { return };
+        if conn.writer_active {
+            return;
+        }
+        conn.writer_active = true;
+        let (rim, stream, id) = (self.rc(), conn.stream.clone(), conn.id);
+        tokio::task::spawn_local(async move {
+            while stream.writable().await.is_ok() && rim.send_more(index, id, &stream) {}
+            rim.writer_ended(index, id);
+        });
+    }
+
+    /// Sends what the socket takes now; whether some is left.
+    fn send_more(&self, index: ClientIndex, id: ClientId, stream: &Stream) -> bool {
+        let mut engine = self.engine.borrow_mut();
+        if engine.client_by_id(id) != Some(index) {
+            return false;
+        }
+        // A slice at a time, so that one greedy reader does not hold the loop.
+        const SLICE_BYTES: usize = 64 * 1024;
+        let client = &mut engine.clients[index];
+        let output = &client.out.as_slice()[client.sent..];
+        if output.is_empty() {
+            return false;
+        }
+        match stream.try_write(&output[..output.len().min(SLICE_BYTES)]) {
+            Ok(written) => {
+                client.sent += written;
+                client.net_out += written as u64;
+                if client.sent > client.out.len() / 2 && client.sent > SLICE_BYTES {
+                    client.out.drop_front(client.sent);
+                    client.sent = 0;
+                }
+                let left = client.output_bytes() > 0;
+                engine.stats.net_out += written as u64;
+                left
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => true,
+            Err(_) => {
+                engine.close(index, false);
+                false
+            }
+        }
+    }
+
+    fn writer_ended(&self, index: ClientIndex, id: ClientId) {
+        let mut engine = self.engine.borrow_mut();
+        if engine.client_by_id(id) != Some(index) {
+            return;
+        }
+        if let Some(conn) = self.conns.borrow_mut().get_mut(index).and_then(Option::as_mut) {
+            conn.writer_active = false;
+        }
+        if engine.clients[index].output_bytes() == 0 {
+            engine.reclaim_buffer(index);
+        }
+        self.close_if_done(&mut engine, index);
+    }
+
+    /// Does what only the rim can do.
+    pub fn do_asks(&self, engine: &mut Engine) {
+        for ask in std::mem::take(&mut engine.asks) {
+            match ask {
+                Ask::Shutdown { how, .. } => self.ending.set(Some(how)),
+                Ask::ConfigChanged(keys) => {
+                    self.config_changes.borrow_mut().extend(keys);
+                }
+                Ask::RewriteConfig { client, force_all } => {
+                    let result = super::config_file::rewrite(&engine.facts.config_file, &engine.config, force_all);
+                    engine.answer_rewrite(client, result);
+                }
+                Ask::Sleep(time) => std::thread::sleep(time.min(Duration::from_secs(3600))),
+                Ask::Crash => std::process::abort(),
+            }
+        }
+        if !self.config_changes.borrow().is_empty() {
+            super::follow::config(self, engine);
+        }
+    }
+
+    /// Flushes what can be flushed before the process ends.
+    pub fn flush_all(&self) {
+        let mut engine = self.engine.borrow_mut();
+        let pending: Vec<ClientIndex> =
+            engine.clients.iter().filter(|(_, c)| c.output_bytes() > 0).map(|(i, _)| i).collect();
+        for index in pending {
+            engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
+            self.send(&mut engine, index);
+        }
+    }
+}

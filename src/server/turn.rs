@@ -1,0 +1,366 @@
+//! One turn of the loop: what the connections read since the last one is run, replies are sent, and what fell due is
+//! done. Reads gather many requests before the first is run, so their keys can be prefetched together
+//! (engine idea 2).
+
+use super::conn::{Conn, Stream};
+use super::rim::Rim;
+use crate::client::ClientFlags;
+use crate::command::Args;
+use crate::engine::{ClientIndex, Engine};
+use crate::resp::parser::{Parsed, RequestParser, Span};
+use std::io::ErrorKind;
+
+/// Where a request's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// In the turn's arena.
+    Arena,
+    /// In the connection's own query buffer.
+    Query,
+    /// In the turn's buffer of unquoted inline arguments.
+    Inline,
+}
+
+/// What a connection sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A request.
+    Request,
+    /// Bytes that are none: answered, then the connection is closed.
+    ProtocolError(u32),
+}
+
+/// One request of the turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// Who sent it.
+    pub client: ClientIndex,
+    /// What it is.
+    pub what: What,
+    /// Where its arguments' bytes are.
+    pub source: Source,
+    /// Start of what the spans count from.
+    pub base: usize,
+    /// Its spans in the turn's list.
+    pub first_span: usize,
+    /// Number of spans.
+    pub spans: usize,
+    /// Where its frame is in the arena or the query buffer.
+    pub frame: (usize, usize),
+    /// Whether the frame is in the query buffer (an inline request's arguments are not).
+    pub frame_in_query: bool,
+}
+
+/// Bytes one read takes at most.
+pub const READ_BYTES: usize = 16 * 1024;
+/// Size of the arena: what one turn reads at most before it runs.
+const ARENA_BYTES: usize = 1024 * 1024;
+/// Requests whose keys are prefetched together.
+const GROUP: usize = 16;
+
+/// What was read and is not run yet.
+pub struct Turn {
+    /// Bytes read for connections that had no incomplete request.
+    pub arena: Vec<u8>,
+    /// How much of the arena is in use.
+    pub used: usize,
+    /// Arguments of inline requests.
+    pub inline: Vec<u8>,
+    /// The requests in order.
+    pub requests: Vec<Request>,
+    /// Their arguments.
+    pub spans: Vec<Span>,
+    /// Texts of protocol errors.
+    pub errors: Vec<String>,
+    /// Connections whose query buffer holds requests of this turn.
+    pub from_query: Vec<ClientIndex>,
+}
+
+impl Default for Turn {
+    fn default() -> Turn {
+        Turn {
+            arena: vec![0; ARENA_BYTES],
+            used: 0,
+            inline: Vec::new(),
+            requests: Vec::new(),
+            spans: Vec::new(),
+            errors: Vec::new(),
+            from_query: Vec::new(),
+        }
+    }
+}
+
+impl Turn {
+    /// Whether another read may go into the arena.
+    pub fn has_room(&self) -> bool {
+        self.arena.len() - self.used >= READ_BYTES
+    }
+
+    fn reset(&mut self) {
+        self.used = 0;
+        self.inline.clear();
+        self.requests.clear();
+        self.spans.clear();
+        self.errors.clear();
+        self.from_query.clear();
+    }
+
+    /// Parses the complete requests of `bytes`, which begin `at` in the arena or the query buffer. Returns how many
+    /// bytes are used up; what is left is the begin of a request. After a protocol error nothing more is parsed.
+    pub fn parse(
+        &mut self,
+        client: ClientIndex,
+        parser: &mut RequestParser,
+        bytes: &[u8],
+        at: usize,
+        in_query: bool,
+        limits: &crate::resp::parser::ParseLimits,
+    ) -> usize {
+        let mut start = 0;
+        while start < bytes.len() {
+            let first_span = self.spans.len();
+            let mut request = Request {
+                client,
+                what: What::Request,
+                source: if in_query { Source::Query } else { Source::Arena },
+                base: at + start,
+                first_span,
+                spans: 0,
+                frame: (at + start, at + start),
+                frame_in_query: in_query,
+            };
+            match parser.parse(&bytes[start..], &mut self.spans, limits) {
+                Parsed::NeedMore => break,
+                Parsed::Empty { consumed } => start += consumed,
+                Parsed::Request { consumed } => {
+                    start += consumed;
+                    request.spans = self.spans.len() - first_span;
+                    request.frame.1 = at + start;
+                    self.requests.push(request);
+                }
+                Parsed::Inline { args, consumed } => {
+                    start += consumed;
+                    request.base = self.inline.len();
+                    for arg in &args {
+                        self.spans.push(Span { start: self.inline.len() - request.base, len: arg.len() });
+                        self.inline.extend_from_slice(arg);
+                    }
+                    request.source = Source::Inline;
+                    request.spans = args.len();
+                    request.frame.1 = at + start;
+                    self.requests.push(request);
+                }
+                Parsed::Error(error) => {
+                    request.what = What::ProtocolError(self.errors.len() as u32);
+                    self.errors.push(error.to_string());
+                    self.requests.push(request);
+                    return bytes.len();
+                }
+            }
+        }
+        start
+    }
+}
+
+impl Rim {
+    /// Runs everything read, sends replies, and goes on until nobody was unblocked.
+    pub fn run_turn(&self) {
+        loop {
+            let mut turn = self.turn.borrow_mut();
+            let mut engine = self.engine.borrow_mut();
+            engine.begin_turn();
+            self.run_requests(&mut engine, &mut turn);
+            engine.due();
+            drop(turn);
+            let again = self.after_requests(&mut engine);
+            if !again {
+                break;
+            }
+        }
+    }
+
+    fn run_requests(&self, engine: &mut Engine, turn: &mut Turn) {
+        let mut conns = self.conns.borrow_mut();
+        let mut done = 0;
+        while done < turn.requests.len() {
+            let group = &turn.requests[done..turn.requests.len().min(done + GROUP)];
+            if group.len() > 1 {
+                self.prefetch(engine, turn, group, &conns);
+            }
+            for request in group {
+                let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { continue };
+                let client = &engine.clients[request.client];
+                if conn.held || client.blocked.is_some() || client.closing() {
+                    Self::hold_back(turn, conn, request);
+                    continue;
+                }
+                match request.what {
+                    What::Request => {
+                        let args = arguments(turn, conn, request);
+                        engine.execute(request.client, args);
+                        if request.frame_in_query {
+                            conn.executed_to = request.frame.1;
+                        }
+                    }
+                    What::ProtocolError(at) => {
+                        let text = format!("ERR {}", turn.errors[at as usize]);
+                        engine.protocol_error(request.client, &text);
+                    }
+                }
+            }
+            done += group.len();
+        }
+        for &index in &turn.from_query {
+            if let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) {
+                conn.after_turn();
+                engine.clients[index].query = conn.sizes();
+            }
+        }
+        turn.reset();
+    }
+
+    /// Keeps a request of a client that may not go on; its bytes are parsed again when it may.
+    fn hold_back(turn: &mut Turn, conn: &mut Conn, request: &Request) {
+        if !conn.held {
+            conn.held = true;
+        }
+        if !request.frame_in_query {
+            conn.stash.extend_from_slice(&turn.arena[request.frame.0..request.frame.1]);
+            if !turn.from_query.contains(&request.client) {
+                turn.from_query.push(request.client);
+            }
+        }
+    }
+
+    fn prefetch(&self, engine: &mut Engine, turn: &Turn, group: &[Request], conns: &[Option<Box<Conn>>]) {
+        let mut hashes = [(0usize, 0u64); GROUP];
+        let mut known = 0;
+        for request in group {
+            let Some(conn) = conns.get(request.client).and_then(Option::as_ref) else { continue };
+            let args = arguments(turn, conn, request);
+            if args.len() < 2 {
+                continue;
+            }
+            if let Some(hash) = engine.prefetch_key(request.client, args) {
+                hashes[known] = (request.client, hash);
+                known += 1;
+            }
+        }
+        for &(client, hash) in &hashes[..known] {
+            engine.prefetch_object(client, hash);
+        }
+    }
+
+    /// Sends, closes, resumes. Returns whether there are requests again.
+    fn after_requests(&self, engine: &mut Engine) -> bool {
+        self.do_asks(engine);
+        for index in std::mem::take(&mut engine.dirty) {
+            if engine.clients.contains(index) {
+                engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
+                self.send(engine, index);
+            }
+        }
+        for index in std::mem::take(&mut engine.closing) {
+            self.close_if_done(engine, index);
+        }
+        self.reclaim.hand_over(engine.take_garbage());
+        let mut again = false;
+        for index in std::mem::take(&mut engine.unblocked) {
+            again |= self.resume(engine, index);
+        }
+        again || !engine.dirty.is_empty() || !engine.closing.is_empty()
+    }
+
+    /// Parses what a client sent while it was held back.
+    fn resume(&self, engine: &mut Engine, index: ClientIndex) -> bool {
+        let mut conns = self.conns.borrow_mut();
+        let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) else { return false };
+        if engine.clients[index].blocked.is_some() || !conn.held {
+            return false;
+        }
+        conn.held = false;
+        self.parse_query(engine, &mut self.turn.borrow_mut(), index, conn);
+        true
+    }
+
+    /// Parses the complete requests in a connection's query buffer.
+    pub fn parse_query(&self, engine: &Engine, turn: &mut Turn, index: ClientIndex, conn: &mut Conn) {
+        let limits = engine.parse_limits(index);
+        let from = conn.parsed_to;
+        let query = std::mem::take(&mut conn.query);
+        let used = turn.parse(index, &mut conn.parser, &query[from..], from, true, &limits);
+        conn.query = query;
+        conn.parsed_to = from + used;
+        if used > 0 {
+            turn.from_query.push(index);
+        }
+    }
+
+    /// Writes as much of a client's output as the socket takes.
+    pub fn send(&self, engine: &mut Engine, index: ClientIndex) {
+        let conns = self.conns.borrow();
+        let Some(conn) = conns.get(index).and_then(Option::as_ref) else { return };
+        if conn.writer_active {
+            engine.check_output_limit(index);
+            return;
+        }
+        loop {
+            let client = &mut engine.clients[index];
+            let output = &client.out.as_slice()[client.sent..];
+            if output.is_empty() {
+                engine.reclaim_buffer(index);
+                return;
+            }
+            match conn.stream.try_write(output) {
+                Ok(0) => return,
+                Ok(written) => {
+                    client.sent += written;
+                    client.net_out += written as u64;
+                    engine.stats.net_out += written as u64;
+                    engine.stats.writes_processed += 1;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    engine.close(index, false);
+                    return;
+                }
+            }
+        }
+        drop(conns);
+        engine.check_output_limit(index);
+        self.start_writer(index);
+    }
+
+    /// Closes a connection that is to be closed, unless output is still to be sent first.
+    pub fn close_if_done(&self, engine: &mut Engine, index: ClientIndex) {
+        let Some(client) = engine.clients.get(index) else { return };
+        if !client.closing() {
+            return;
+        }
+        let writing = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.writer_active);
+        if client.flags.contains(ClientFlags::CLOSE_NOW) || !writing && client.output_bytes() == 0 {
+            self.drop_connection(engine, index);
+        }
+    }
+
+    /// Ends a connection: the engine forgets the client, and the reading task finds the socket shut down.
+    pub fn drop_connection(&self, engine: &mut Engine, index: ClientIndex) {
+        if engine.clients.contains(index) {
+            engine.disconnect(index);
+        }
+        if let Some(conn) = self.conns.borrow_mut().get_mut(index).and_then(Option::take) {
+            Stream::shutdown(&conn.stream);
+        }
+    }
+}
+
+/// A request's arguments, wherever its bytes are.
+fn arguments<'a>(turn: &'a Turn, conn: &'a Conn, request: &Request) -> Args<'a> {
+    let bytes = match request.source {
+        Source::Arena => &turn.arena[request.base..],
+        Source::Query => &conn.query[request.base..],
+        Source::Inline => &turn.inline[request.base..],
+    };
+    Args::new(bytes, &turn.spans[request.first_span..request.first_span + request.spans])
+}

@@ -216,7 +216,7 @@ impl<T: Weigh> CountedTree<T> {
         let removed = cut(self.root.as_mut()?, ordinal, Edge::ROOT, &mut shrunk)?;
         self.leaves -= shrunk.leaves;
         self.inners -= shrunk.inners;
-        if self.len() == 0 {
+        if self.root.as_ref().is_some_and(|root| root.items == 0) {
             *self = CountedTree::new();
         }
         while let Some(Node::Inner(kids)) = self.root.as_ref().map(|root| &root.node)
@@ -448,10 +448,12 @@ fn join_or_share<R>(left: &mut Rows<R>, right: &mut Rows<R>) -> bool {
     false
 }
 
+/// Inner nodes from the root, each with the slot the walk is in.
+type Stack<'a, T> = SmallVec<[(&'a [Kid<T>], usize); 8]>;
+
 /// Items in order, one way or the other.
 pub struct Iter<'a, T> {
-    /// Inner nodes from the root, each with the slot the walk is in.
-    stack: SmallVec<[(&'a [Kid<T>], usize); 8]>,
+    stack: Stack<'a, T>,
     leaf: &'a [Row<T>],
     /// The slot of the next item, past either end of the leaf when it is done.
     at: usize,

@@ -4,4 +4,5 @@ mod block;
 pub mod counted_tree;
 pub mod intset;
 pub mod listpack;
+pub mod quicklist;
 pub mod score_tree;

@@ -576,3 +576,27 @@ impl DoubleEndedIterator for Iter<'_> {
 }
 
 impl std::iter::FusedIterator for Iter<'_> {}
+
+/// For fuzzing: whatever the bytes, reading them ends in an error, or in a listpack that can be walked and changed.
+pub fn fuzz_listpack(data: &[u8]) {
+    let Ok(mut pack) = Listpack::from_bytes(data) else { return };
+    pack.check();
+    let forward: Vec<Item<'_>> = pack.iter().collect();
+    assert_eq!(forward.len(), pack.len());
+    assert!(forward.iter().rev().copied().eq(pack.iter().rev()), "both ways show the same elements");
+    for (index, item) in forward.iter().enumerate().take(64) {
+        let bytes = item.to_vec();
+        assert!(*item == bytes[..] && item.len() == bytes.len());
+        let found = pack.find(&bytes, 0).expect("an element is found");
+        assert!(pack.seek(index as isize).is_some_and(|pos| pos >= found));
+    }
+    let (clone, count) = (pack.clone(), forward.len());
+    pack.push_front(b"12");
+    pack.push_back(b"end");
+    if let Some(pos) = pack.seek(1) {
+        pack.replace(pos, b"replaced");
+        pack.remove(pos);
+    }
+    pack.check();
+    assert_eq!((clone.len(), pack.len()), (count, count + 1), "the clone is as it was");
+}

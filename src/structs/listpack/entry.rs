@@ -87,6 +87,13 @@ impl<'a> Item<'a> {
     }
 }
 
+/// Whether the element's bytes are these: for literals.
+impl<const N: usize> PartialEq<[u8; N]> for Item<'_> {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        *self == other[..]
+    }
+}
+
 /// Whether the element's bytes are these.
 impl PartialEq<[u8]> for Item<'_> {
     fn eq(&self, other: &[u8]) -> bool {

@@ -1,0 +1,194 @@
+//! PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET.
+
+use crate::client::ClientFlags;
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::engine::{ClientIndex, Engine};
+use crate::resp::reply::Protocol;
+
+/// The table.
+pub const COMMANDS: &[Bound<EngineHandler>] = &[
+    engine("ping", ping),
+    engine("echo", echo),
+    engine("hello", hello),
+    engine("auth", auth),
+    engine("select", select),
+    engine("quit", quit),
+    engine("reset", reset),
+];
+
+fn ping(cx: &mut EngineCx<'_>) -> CmdResult {
+    let message = cx.args.get(1);
+    if cx.args.len() > 2 {
+        return Err(CommandError::arity("ping"));
+    }
+    if cx.client().in_pubsub_mode() {
+        let reply = cx.reply();
+        reply.array(2);
+        reply.bulk(b"pong");
+        reply.bulk(message.unwrap_or_default());
+        return Ok(Outcome::Done);
+    }
+    match message {
+        Some(message) => cx.reply().bulk(message),
+        None => cx.reply().simple("PONG"),
+    }
+    Ok(Outcome::Done)
+}
+
+fn echo(cx: &mut EngineCx<'_>) -> CmdResult {
+    let message = cx.args.at(1);
+    cx.reply().bulk(message);
+    Ok(Outcome::Done)
+}
+
+fn select(cx: &mut EngineCx<'_>) -> CmdResult {
+    let number = cx.integer(1).map_err(|_| CommandError::fixed("ERR invalid DB index"))?;
+    cx.client().db = cx.engine.db_index(number).ok_or(CommandError::DB_OUT_OF_RANGE)?;
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn quit(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.reply().ok();
+    cx.engine.close(cx.client, true);
+    Ok(Outcome::Done)
+}
+
+fn reset(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.reset_client(cx.client);
+    cx.reply().simple("RESET");
+    Ok(Outcome::Done)
+}
+
+const NO_PASSWORD_SET: CommandError = CommandError::fixed(
+    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration \
+     is correct?",
+);
+
+fn auth(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.args.len() > 3 {
+        return Err(CommandError::SYNTAX);
+    }
+    let (user, password) = match cx.args.len() {
+        2 => {
+            if !cx.engine.options.password_required {
+                return Err(NO_PASSWORD_SET);
+            }
+            (&b"default"[..], cx.args.at(1))
+        }
+        _ => (cx.args.at(1), cx.args.at(2)),
+    };
+    cx.engine.log_in(cx.client, user, password)?;
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn hello(cx: &mut EngineCx<'_>) -> CmdResult {
+    let args = cx.args;
+    let mut version = None;
+    if let Some(text) = args.get(1) {
+        let number = crate::base::num::parse_i64(text)
+            .ok_or(CommandError::fixed("ERR Protocol version is not an integer or out of range"))?;
+        version = Some(match number {
+            2 => Protocol::Resp2,
+            3 => Protocol::Resp3,
+            _ => return Err(CommandError::fixed("NOPROTO unsupported protocol version")),
+        });
+    }
+    let (mut credentials, mut name) = (None, None);
+    let mut at = 2;
+    while at < args.len() {
+        let left = args.len() - at - 1;
+        if args.is(at, "AUTH") && left >= 2 {
+            credentials = Some((args.at(at + 1), args.at(at + 2)));
+            at += 3;
+        } else if args.is(at, "SETNAME") && left >= 1 {
+            let wanted = args.at(at + 1);
+            super::client_commands::check_name(wanted)?;
+            name = Some(wanted);
+            at += 2;
+        } else {
+            let mut text = b"ERR Syntax error in HELLO option '".to_vec();
+            text.extend_from_slice(args.at(at));
+            text.push(b'\'');
+            return Err(CommandError::from_bytes(text));
+        }
+    }
+    if let Some((user, password)) = credentials {
+        cx.engine.log_in(cx.client, user, password)?;
+    }
+    if !cx.client().flags.contains(ClientFlags::AUTHENTICATED) {
+        return Err(CommandError::fixed(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
+             <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        cx.client().identity_mut().name = name.into();
+    }
+    if let Some(version) = version {
+        cx.reply().set_protocol(version);
+    }
+    let (id, resp3) = (cx.client().id, cx.client().protocol() == Protocol::Resp3);
+    let reply = cx.reply();
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(crate::engine::commands::info::REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.integer(if resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.integer(id.0 as i64);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+    Ok(Outcome::Done)
+}
+
+/// Compares without telling by the time it takes how much was right.
+fn same_secret(given: &[u8], wanted: &[u8]) -> bool {
+    let mut difference = (given.len() != wanted.len()) as u8;
+    for (at, byte) in given.iter().enumerate() {
+        difference |= byte ^ wanted.get(at).copied().unwrap_or(0);
+    }
+    difference == 0
+}
+
+impl Engine {
+    /// Logs a client in. Errors: wrong user or password.
+    fn log_in(&mut self, index: ClientIndex, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+        let right = user == b"default" && (!self.options.password_required || same_secret(password, self.config.string(crate::config::Key::Requirepass)));
+        if !right {
+            return Err(CommandError::WRONG_PASS);
+        }
+        self.clients[index].flags.insert(ClientFlags::AUTHENTICATED);
+        Ok(())
+    }
+
+    /// Brings a client back to what it was when it connected.
+    fn reset_client(&mut self, index: ClientIndex) {
+        self.discard_transaction(index);
+        self.forget_subscriptions(index);
+        self.tracking_off(index);
+        self.monitors.retain(|&other| other != index);
+        let authenticated = !self.options.password_required;
+        let client = &mut self.clients[index];
+        client.flags.remove(
+            ClientFlags::MONITOR
+                | ClientFlags::REPLY_OFF
+                | ClientFlags::REPLY_SKIP
+                | ClientFlags::REPLY_SKIP_NEXT
+                | ClientFlags::NO_EVICT
+                | ClientFlags::NO_TOUCH,
+        );
+        client.flags.set(ClientFlags::AUTHENTICATED, authenticated);
+        client.db = crate::base::ids::DbIndex(0);
+        client.identity_mut().name = Box::default();
+        client.out.set_protocol(Protocol::Resp2);
+    }
+}

@@ -1,0 +1,54 @@
+//! FLUSHDB, FLUSHALL, SWAPDB: whole databases at once. Emptying is the exchange of a root; freeing is the reclaim
+//! thread's, whether SYNC or ASYNC was asked for.
+
+use crate::base::ids::DbIndex;
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::engine::context::{EngineCx, EngineHandler, engine};
+
+/// The table.
+pub const COMMANDS: &[Bound<EngineHandler>] =
+    &[engine("flushdb", flushdb), engine("flushall", flushall), engine("swapdb", swapdb)];
+
+fn flushdb(cx: &mut EngineCx<'_>) -> CmdResult {
+    let db = cx.client().db;
+    flush(cx, Some(db))
+}
+
+fn flushall(cx: &mut EngineCx<'_>) -> CmdResult {
+    flush(cx, None)
+}
+
+fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
+    let fits = match cx.args.len() {
+        1 => true,
+        2 => cx.args.is(1, "SYNC") || cx.args.is(1, "ASYNC"),
+        _ => false,
+    };
+    if !fits {
+        return Err(CommandError::SYNTAX);
+    }
+    let databases = match db {
+        Some(db) => db.0..db.0 + 1,
+        None => 0..cx.engine.keyspace.databases() as u32,
+    };
+    for at in databases {
+        cx.engine.touch_watchers_of_db(DbIndex(at));
+    }
+    cx.engine.keyspace.flush(db);
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {
+    let first = cx.integer(1).map_err(|_| CommandError::fixed("ERR invalid first DB index"))?;
+    let second = cx.integer(2).map_err(|_| CommandError::fixed("ERR invalid second DB index"))?;
+    let a = cx.engine.db_index(first).ok_or(CommandError::DB_OUT_OF_RANGE)?;
+    let b = cx.engine.db_index(second).ok_or(CommandError::DB_OUT_OF_RANGE)?;
+    if a != b {
+        cx.engine.touch_watchers_of_db(a);
+        cx.engine.touch_watchers_of_db(b);
+        cx.engine.keyspace.swap(a, b);
+    }
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}

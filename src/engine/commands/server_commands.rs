@@ -1,0 +1,178 @@
+//! TIME, ROLE, WAIT, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
+
+use crate::client::ClientFlags;
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::engine::{Ask, ShutdownHow};
+
+/// The table.
+pub const COMMANDS: &[Bound<EngineHandler>] = &[
+    engine("time", time),
+    engine("role", role),
+    engine("wait", wait),
+    engine("lolwut", lolwut),
+    engine("monitor", monitor),
+    engine("slowlog|get", slowlog_get),
+    engine("slowlog|len", slowlog_len),
+    engine("slowlog|reset", slowlog_reset),
+    engine("slowlog|help", slowlog_help),
+    engine("module|list", module_list),
+    engine("module|help", module_help),
+    engine("shutdown", shutdown),
+];
+
+fn time(cx: &mut EngineCx<'_>) -> CmdResult {
+    let us = (cx.engine.senses.unix_us)();
+    let reply = cx.reply();
+    reply.array(2);
+    reply.bulk_int(us / 1_000_000);
+    reply.bulk_int(us % 1_000_000);
+    Ok(Outcome::Done)
+}
+
+fn role(cx: &mut EngineCx<'_>) -> CmdResult {
+    let reply = cx.reply();
+    reply.array(3);
+    reply.bulk(b"master");
+    reply.integer(0);
+    reply.array(0);
+    Ok(Outcome::Done)
+}
+
+/// There are no replicas: none can acknowledge, and none is waited for when none is asked for.
+fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
+    let replicas = cx.integer(1)?;
+    let timeout = cx.integer(2).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
+    if timeout < 0 {
+        return Err(CommandError::TIMEOUT_NEGATIVE);
+    }
+    if replicas <= 0 || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        cx.reply().integer(0);
+        return Ok(Outcome::Done);
+    }
+    let (index, args) = (cx.client, cx.args);
+    cx.engine.wait_for_replicas(index, args, timeout);
+    Ok(Outcome::Done)
+}
+
+fn lolwut(cx: &mut EngineCx<'_>) -> CmdResult {
+    let mut shelves = String::new();
+    let contents = ["(_)", "[#]", "|=|", "{o}", "/^\\", "   "];
+    for _ in 0..4 {
+        shelves.push_str("  |");
+        for _ in 0..8 {
+            shelves.push(' ');
+            shelves.push_str(contents[cx.engine.rng.usize(..contents.len())]);
+        }
+        shelves.push_str(" |\n  +---------------------------------+\n");
+    }
+    let text = format!("{shelves}\nWhat is in the larder today. Larder ver. {}\n", env!("CARGO_PKG_VERSION"));
+    cx.reply().verbatim(b"txt", text.as_bytes());
+    Ok(Outcome::Done)
+}
+
+fn monitor(cx: &mut EngineCx<'_>) -> CmdResult {
+    let index = cx.client;
+    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        return Err(CommandError::fixed("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    }
+    if !cx.client().flags.contains(ClientFlags::MONITOR) {
+        cx.client().flags.insert(ClientFlags::MONITOR);
+        cx.engine.monitors.push(index);
+    }
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn slowlog_get(cx: &mut EngineCx<'_>) -> CmdResult {
+    let mut count = 10;
+    if cx.args.len() > 3 {
+        return Err(CommandError::arity("slowlog|get"));
+    }
+    if cx.args.len() == 3 {
+        let wanted = cx.integer(2)?;
+        if wanted < -1 {
+            return Err(CommandError::fixed("ERR count should be greater than or equal to -1"));
+        }
+        count = if wanted == -1 { usize::MAX } else { wanted as usize };
+    }
+    let entries: Vec<_> = cx.engine.slowlog.iter().take(count).cloned().collect();
+    let reply = cx.reply();
+    reply.array(entries.len());
+    for entry in entries {
+        reply.array(6);
+        reply.integer(entry.id as i64);
+        reply.integer(entry.at_seconds);
+        reply.integer(entry.took_us as i64);
+        reply.array(entry.args.len());
+        entry.args.iter().for_each(|arg| reply.bulk(arg));
+        reply.bulk(entry.peer.as_bytes());
+        reply.bulk(&entry.client_name);
+    }
+    Ok(Outcome::Done)
+}
+
+fn slowlog_len(cx: &mut EngineCx<'_>) -> CmdResult {
+    let len = cx.engine.slowlog.iter().len() as i64;
+    cx.reply().integer(len);
+    Ok(Outcome::Done)
+}
+
+fn slowlog_reset(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.slowlog.reset();
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn slowlog_help(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.help(&[
+        "GET [<count>]",
+        "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
+        "    Entries are made of:",
+        "    id, timestamp, time in microseconds, arguments array, client IP and port,",
+        "    client name",
+        "LEN",
+        "    Return the length of the slowlog.",
+        "RESET",
+        "    Reset the slowlog.",
+    ]);
+    Ok(Outcome::Done)
+}
+
+fn module_list(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.reply().array(0);
+    Ok(Outcome::Done)
+}
+
+fn module_help(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.help(&["LIST", "    Return a list of loaded modules."]);
+    Ok(Outcome::Done)
+}
+
+fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
+    let mut how = ShutdownHow::default();
+    let mut abort = false;
+    for at in 1..cx.args.len() {
+        match () {
+            _ if cx.args.is(at, "NOSAVE") => how.nosave = true,
+            _ if cx.args.is(at, "SAVE") => how.save = true,
+            _ if cx.args.is(at, "NOW") => how.now = true,
+            _ if cx.args.is(at, "FORCE") => how.force = true,
+            _ if cx.args.is(at, "ABORT") => abort = true,
+            _ => return Err(CommandError::SYNTAX),
+        }
+    }
+    if abort && how != ShutdownHow::default() || how.save && how.nosave {
+        return Err(CommandError::SYNTAX);
+    }
+    if abort {
+        // A shutdown here is over within its turn, so there is never one to abort.
+        return Err(CommandError::fixed("ERR No shutdown in progress."));
+    }
+    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
+    }
+    let client = Some(cx.client);
+    cx.engine.asks.push(Ask::Shutdown { how, client });
+    Ok(Outcome::Done)
+}

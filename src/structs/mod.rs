@@ -1,8 +1,13 @@
 //! The containers of the engine; they know neither keys, clients nor commands.
 
+pub mod alloc;
 mod block;
 pub mod counted_tree;
 pub mod intset;
 pub mod listpack;
 pub mod quicklist;
 pub mod score_tree;
+pub mod prefetch;
+pub mod record;
+pub mod table;
+pub mod thin;

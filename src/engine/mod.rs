@@ -10,6 +10,7 @@ pub mod commands;
 pub mod context;
 pub mod cron;
 pub mod gate;
+pub mod intake;
 pub mod memory;
 pub mod monitor;
 pub mod run;
@@ -48,13 +49,6 @@ pub enum Ask {
     },
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged(Vec<crate::config::Key>),
-    /// Write the configuration file anew and tell the client.
-    RewriteConfig {
-        /// Who is told.
-        client: ClientIndex,
-        /// Write every directive, not only what differs from its default.
-        force_all: bool,
-    },
     /// Hold the whole server for this long (DEBUG SLEEP).
     Sleep(std::time::Duration),
     /// Kill the process as DEBUG SEGFAULT and its like ask.

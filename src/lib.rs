@@ -5,5 +5,6 @@
 //! reply bytes and a list of effects.
 
 pub mod base;
+pub mod config;
 pub mod resp;
 pub mod structs;

@@ -14,7 +14,6 @@ pub mod keyspace;
 pub mod object;
 pub mod observe;
 pub mod pubsub;
-pub mod config;
 pub mod resp;
 pub mod server;
 pub mod structs;

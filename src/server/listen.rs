@@ -122,6 +122,11 @@ pub fn bind(config: &Config) -> Result<Bound, String> {
 }
 
 impl Bound {
+    /// TCP sockets alone.
+    pub fn tcp_only(tcp: Vec<std::net::TcpListener>) -> Bound {
+        Bound { tcp, unix: None }
+    }
+
     /// Whether there is nothing to listen to.
     pub fn is_empty(&self) -> bool {
         self.tcp.is_empty() && self.unix.is_none()
@@ -129,7 +134,7 @@ impl Bound {
 
     /// Begins to accept.
     pub fn accept(self, rim: &Rc<Rim>, keepalive_s: u64, unix_path: String) -> io::Result<Accepting> {
-        let mut accepting = Accepting { unix_path, ..Accepting::default() };
+        let mut accepting = Accepting { unix_path, tasks: Vec::new() };
         for listener in self.tcp {
             let listener = TcpListener::from_std(listener)?;
             let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener, keepalive_s));

@@ -2,7 +2,7 @@
 //! the engine and carries its replies away. Knows no command.
 
 pub mod clock;
-pub mod config_file;
+pub mod command_line;
 pub mod conn;
 pub mod follow;
 pub mod listen;

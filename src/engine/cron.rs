@@ -1,0 +1,117 @@
+//! What falls due by time: waits that end, the end of CLIENT PAUSE, expiry slices, and ten times a second the
+//! bookkeeping of clients and figures. Every slice is bounded, so no turn is long.
+
+use super::{ClientIndex, Engine};
+use crate::base::ids::UnixMs;
+use crate::client::ClientFlags;
+use std::time::Duration;
+
+/// Where the periodic work stands.
+#[derive(Debug, Default)]
+pub(crate) struct CronState {
+    next_tick: UnixMs,
+    next_expiry: UnixMs,
+    next_client: ClientIndex,
+    next_sample: UnixMs,
+}
+
+/// Most keys one expiry slice removes, and the time it may take.
+const EXPIRY_BATCH: usize = 256;
+const EXPIRY_SLICE_NS: u64 = 1_000_000;
+/// Pause between two slices while more keys are due.
+const EXPIRY_PAUSE_MS: i64 = 2;
+
+impl Engine {
+    /// How long the rim may sleep if nothing is read.
+    pub fn next_due(&self) -> Duration {
+        let mut at = self.cron.next_tick;
+        if let Some(timeout) = self.blocking.next_timeout() {
+            at = at.min(UnixMs(timeout.0 + 1));
+        }
+        if self.pause.until.0 != 0 {
+            at = at.min(self.pause.until);
+        }
+        if !self.debug.no_active_expire {
+            at = at.min(self.cron.next_expiry.max(self.now));
+        }
+        Duration::from_millis((at.0 - (self.senses.unix_us)() / 1000).max(0) as u64)
+    }
+
+    /// Does what is due now.
+    pub fn due(&mut self) {
+        let now = self.now;
+        if self.blocking.next_timeout().is_some_and(|at| at < now) {
+            for index in self.blocking.timed_out(UnixMs(now.0 - 1)) {
+                self.end_wait(index, None);
+            }
+        }
+        if self.pause.until.0 != 0 && now >= self.pause.until {
+            self.end_pause();
+        }
+        if now >= self.cron.next_expiry && !self.debug.no_active_expire {
+            self.expiry_slice();
+        }
+        if now >= self.cron.next_tick && !self.debug.pause_cron {
+            self.tick();
+        }
+    }
+
+    /// Removes due keys for at most a millisecond.
+    fn expiry_slice(&mut self) {
+        let began = (self.senses.monotonic_ns)();
+        let period = 1000 / self.options.hz as i64;
+        let mut more = self.keyspace.next_deadline().is_some_and(|at| (at as i64) < self.now.0);
+        while more {
+            more = self.keyspace.expire_slice(EXPIRY_BATCH);
+            if !self.keyspace.log.is_empty() {
+                self.settle_internal();
+            }
+            if (self.senses.monotonic_ns)() - began >= EXPIRY_SLICE_NS {
+                break;
+            }
+        }
+        let took_ms = ((self.senses.monotonic_ns)() - began) / 1_000_000;
+        self.latency.note("expire-cycle", took_ms, self.now.0 / 1000);
+        self.cron.next_expiry = UnixMs(self.now.0 + if more { EXPIRY_PAUSE_MS } else { period });
+    }
+
+    fn tick(&mut self) {
+        let now = self.now;
+        self.cron.next_tick = UnixMs(now.0 + 1000 / self.options.hz as i64);
+        if now >= self.cron.next_sample {
+            self.cron.next_sample = UnixMs(now.0 + 100);
+            let totals = [self.stats.commands, self.stats.net_in, self.stats.net_out];
+            self.stats.rates.sample(now.0, totals);
+        }
+        self.stats.peak_memory = self.stats.peak_memory.max((self.senses.used_memory)());
+        self.clients_slice();
+        self.bound_tracking_table();
+        self.evict_clients();
+    }
+
+    /// Looks after a share of the clients: idle ones, and those whose soft output limit has been exceeded too long.
+    fn clients_slice(&mut self) {
+        let share = (self.clients.len() / self.options.hz as usize).max(50).min(self.clients.len());
+        let slots = self.clients.capacity();
+        let mut seen = 0;
+        let mut looked_at = 0;
+        while seen < share && looked_at < slots {
+            looked_at += 1;
+            let index = self.cron.next_client % slots.max(1);
+            self.cron.next_client = index + 1;
+            if !self.clients.contains(index) {
+                continue;
+            }
+            seen += 1;
+            let client = &self.clients[index];
+            let idle_s = (self.now.0 - client.active_at.0) / 1000;
+            let exempt = client.blocked.is_some() || client.subscriptions.is_some() || client.flags.contains(ClientFlags::MONITOR);
+            if self.options.idle_timeout_s != 0 && !exempt && idle_s > self.options.idle_timeout_s as i64 {
+                tracing::debug!(target: "verbose", "Closing idle client");
+                self.close(index, false);
+                continue;
+            }
+            self.check_output_limit(index);
+        }
+    }
+}

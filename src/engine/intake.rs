@@ -1,0 +1,106 @@
+//! What the rim needs of the engine around a request: limits for its parser, refusals, protocol errors, prefetching.
+
+use super::{ClientIndex, Engine};
+use crate::base::quoting::repr;
+use crate::client::{ClientFlags, Endpoints};
+use crate::command::{Args, CommandError};
+use crate::resp::parser::ParseLimits;
+use crate::structs::table::hash;
+
+impl Engine {
+    /// What a client's requests are bounded by.
+    #[inline]
+    pub fn parse_limits(&self, index: ClientIndex) -> ParseLimits {
+        ParseLimits {
+            max_bulk_len: self.limits.proto_max_bulk_len as u64,
+            unauthenticated: !self.clients[index].flags.contains(ClientFlags::AUTHENTICATED),
+            from_primary: false,
+        }
+    }
+
+    /// Positions of a request's keys, by its command's key specs.
+    pub(crate) fn key_positions(&self, id: super::table::CommandId, args: Args<'_>) -> Vec<usize> {
+        let mut positions = Vec::new();
+        for spec in self.table.get(id).meta.keys {
+            spec.positions(args, &mut positions);
+        }
+        positions
+    }
+
+    /// Counts bytes a client sent.
+    #[inline]
+    pub fn received(&mut self, index: ClientIndex, bytes: usize) {
+        self.clients[index].net_in += bytes as u64;
+        self.stats.net_in += bytes as u64;
+        self.stats.reads_processed += 1;
+    }
+
+    /// Why a new connection is not taken, as the line it is sent before it is closed.
+    pub fn refuse_connection(&mut self, endpoints: &Endpoints, unix_socket: bool) -> Option<String> {
+        if self.clients.len() >= self.options.max_clients {
+            self.stats.rejected_connections += 1;
+            return Some("-ERR max number of clients reached\r\n".into());
+        }
+        if self.options.protected_mode && !self.options.password_required && !unix_socket && !endpoints.loopback {
+            self.stats.rejected_connections += 1;
+            return Some(
+                "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for \
+                 the default user. In this mode connections are only accepted from the loopback interface. If you want to \
+                 connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
+                 protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by \
+                 connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly \
+                 accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively \
+                 you can just disable the protected mode by editing the Redis configuration file, and setting the protected \
+                 mode option to 'no', and then restarting the server. 3) If you started the server manually just for \
+                 testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the \
+                 default user. NOTE: You only need to do one of the above things in order for the server to start accepting \
+                 connections from the outside.\r\n"
+                    .into(),
+            );
+        }
+        None
+    }
+
+    /// Answers bytes that are no request, and closes.
+    pub fn protocol_error(&mut self, index: ClientIndex, text: &[u8]) {
+        tracing::debug!("Protocol error from client: {}", String::from_utf8_lossy(text));
+        self.lend_buffer(index);
+        self.clients[index].out.error(text);
+        self.count_error(&CommandError::from_bytes(text.to_vec()));
+        self.mark_dirty(index);
+        self.close(index, true);
+    }
+
+    /// Closes a client that keeps sending without ending its request.
+    pub fn query_buffer_exceeded(&mut self, index: ClientIndex, query: &[u8]) {
+        let begin = repr(&query[..query.len().min(64)]);
+        tracing::warn!(
+            "Closing client that reached max query buffer length: id={} (qbuf initial bytes: {begin})",
+            self.clients[index].id
+        );
+        self.stats.query_buffer_disconnections += 1;
+        self.close(index, false);
+    }
+
+    /// Begins to fetch what a request's first key needs; its hash, if it has a key. Only a hint: the request may turn
+    /// out to be refused.
+    #[inline]
+    pub fn prefetch_key(&mut self, index: ClientIndex, args: Args<'_>) -> Option<u64> {
+        let id = self.table.find_top(args.at(0))?;
+        let at = self.table.get(id).first_key;
+        if at == 0 {
+            return None;
+        }
+        let hash = hash(args.get(at)?);
+        let db = self.clients[index].db;
+        self.keyspace.table(db).prefetch_segment(hash);
+        Some(hash)
+    }
+
+    /// The second step of [`Engine::prefetch_key`].
+    #[inline]
+    pub fn prefetch_object(&mut self, index: ClientIndex, hash: u64) {
+        let db = self.clients[index].db;
+        self.keyspace.table(db).prefetch_entry(hash);
+    }
+}

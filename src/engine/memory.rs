@@ -1,0 +1,106 @@
+//! Memory as the engine sees it: what is used, what counts against `maxmemory`, evicting keys and clients.
+
+use super::{ClientIndex, Engine};
+use crate::base::ids::UnixMs;
+use crate::client::{Client, ClientFlags};
+use crate::keyspace::evict::Policy;
+
+/// Keys one call of eviction removes at most before the loop goes on; more are evicted by the calls that follow.
+const MOST_EVICTIONS: usize = 10_000;
+
+impl Engine {
+    /// Bytes allocated.
+    pub fn used_memory(&self) -> usize {
+        (self.senses.used_memory)()
+    }
+
+    /// Bytes of client output that do not count against `maxmemory`: evicting keys would only add to them.
+    pub fn memory_not_counted(&self) -> usize {
+        0
+    }
+
+    /// Evicts until memory is below `maxmemory`; false when it is not and nothing can go.
+    pub(crate) fn evict_to_limit(&mut self) -> bool {
+        let limit = self.options.max_memory;
+        if limit == 0 || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
+            return true;
+        }
+        if self.options.policy == Policy::NoEviction {
+            return false;
+        }
+        for _ in 0..MOST_EVICTIONS {
+            let (policy, samples) = (self.options.policy, self.options.samples);
+            if !self.keyspace.evict_one(policy, samples, &mut self.eviction_pool, &mut self.rng) {
+                return false;
+            }
+            if self.unit_depth == 0 {
+                self.settle_internal();
+            }
+            // What went to the reclaim thread is not free yet, but it is on its way.
+            let on_its_way: usize = self.keyspace.garbage.iter().map(crate::keyspace::Garbage::approximate_bytes).sum();
+            if self.used_memory().saturating_sub(on_its_way) <= limit {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Disconnects the clients that hold the most memory until all together are below `maxmemory-clients`.
+    pub(crate) fn evict_clients(&mut self) {
+        let limit = self.options.max_memory_clients;
+        if limit == 0 {
+            return;
+        }
+        let mut sizes: Vec<(usize, ClientIndex)> = Vec::with_capacity(self.clients.len());
+        let mut total = 0;
+        for (index, client) in &self.clients {
+            let bytes = client.memory_bytes();
+            if !client.flags.contains(ClientFlags::NO_EVICT) {
+                total += bytes;
+                sizes.push((bytes, index));
+            }
+        }
+        if total <= limit {
+            return;
+        }
+        sizes.sort_unstable();
+        while total > limit
+            && let Some((bytes, index)) = sizes.pop()
+        {
+            total -= bytes;
+            tracing::info!("Evicting client: id={} bytes={bytes}", self.clients[index].id);
+            self.stats.evicted_clients += 1;
+            self.close(index, false);
+        }
+    }
+
+    /// Which of the three output limits holds for a client: normal, replica, pubsub.
+    fn output_class(client: &Client) -> usize {
+        if client.subscriptions.is_some() { 2 } else { 0 }
+    }
+
+    /// Closes a client whose unsent output exceeds its limit.
+    pub fn check_output_limit(&mut self, index: ClientIndex) {
+        let client = &mut self.clients[index];
+        let limit = self.options.output_limits[Self::output_class(client)];
+        let used = client.output_bytes() as u64;
+        let hard = limit.hard_bytes != 0 && used >= limit.hard_bytes;
+        let mut soft = false;
+        if limit.soft_bytes != 0 && used >= limit.soft_bytes {
+            if client.flags.contains(ClientFlags::SOFT_LIMIT) {
+                soft = self.now.0 - client.soft_limit_since.0 > limit.soft_seconds as i64 * 1000;
+            } else {
+                client.flags.insert(ClientFlags::SOFT_LIMIT);
+                client.soft_limit_since = self.now;
+            }
+        } else {
+            client.flags.remove(ClientFlags::SOFT_LIMIT);
+            client.soft_limit_since = UnixMs(0);
+        }
+        if (hard || soft) && !client.closing() {
+            tracing::warn!("Client id={} closed ASAP for overcoming of output buffer limits.", client.id);
+            self.stats.output_buffer_disconnections += 1;
+            self.close(index, false);
+        }
+    }
+}

@@ -164,7 +164,12 @@ def main():
             if b"SHUTDOWN" in data.upper():
                 continue
             done += 1
-            why = try_case(data, reference, tested, pieces)
+            # A server that closes at once may lose what it had answered, by the timing of the socket alone: a real
+            # difference shows every time.
+            for _ in range(3):
+                why = try_case(data, reference, tested, pieces)
+                if not why:
+                    break
             if why:
                 wrong += 1
                 print(f"MISMATCH for {data[:300]!r}{f' (len {len(data)})' if len(data) > 300 else ''} sent in {len(pieces or [0])} pieces\n{why}", flush=True)

@@ -6,12 +6,21 @@
 //! messages are those clients of Redis 7.0 know. Leaves out what a setting does: rooms take their own `Options`, which
 //! the engine fills from here. Nothing here opens a file or reads a clock: bytes are passed in.
 
+pub mod cli;
 mod directives;
+pub mod docs;
+mod env;
+pub mod file;
+mod fuzz;
 mod key;
+pub mod rewrite;
 mod set;
 pub mod table;
 mod value;
 
+pub use cli::{StartError, Startup};
+pub use file::{ConfigError, Loaded, Origins, Sources};
+pub use fuzz::fuzz_config;
 pub use key::Key;
 pub use set::{SetAt, SetError};
 pub use table::{Directive, directive, lookup};

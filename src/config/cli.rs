@@ -1,14 +1,14 @@
 //! The command line, and how file, environment and command line become one configuration.
 //!
 //! Owns the order file, standard input, environment, command line (the last one that speaks wins) and redis-server's
-//! way with arguments: `[FILE | -] [--directive value ...] [-]`, where every argument that begins with `--` starts a line of
-//! configuration unless the one before it still lacks a value. Promises: argument lists that work with redis-server work
-//! here. That grammar cannot be told to clap, so only a first argument that is one of `COMMANDS` goes there. Leaves out
-//! everything real: arguments, variables and bytes of files are passed in.
+//! way with arguments: `[FILE | -] [--directive value ...] [-]`, where every argument that begins with `--` starts a
+//! line of configuration unless the one before it still lacks a value. Promises: argument lists that work with
+//! redis-server work here. That grammar cannot be told to clap, so only a first argument that is one of `COMMANDS` goes
+//! there. Leaves out everything real: arguments, variables and bytes of files are passed in.
 
+use super::Config;
 use super::env;
 use super::file::{ConfigError, Loader, Origins, Sources};
-use super::{Config, Key};
 use crate::base::quoting::{repr, split_args};
 use clap::{Arg, ArgAction, Command};
 use std::ffi::OsString;
@@ -239,6 +239,7 @@ impl CommandLine {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Key;
     use super::*;
     use std::io;
 

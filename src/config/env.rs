@@ -1,9 +1,9 @@
 //! Settings from the environment: `LARDER_MAXMEMORY=1gb`, and `LARDER_REQUIREPASS_FILE=/run/secrets/password`.
 //!
-//! Owns how a variable names a directive: the prefix, capitals or not, underscores for dashes; with `_FILE` behind it the
-//! value is what the named file holds, without its last line end. Promises: values stand between file and command line,
-//! and are never shown in errors. Leaves out directives that only a file may hold. Variables that name no directive are
-//! reported, not refused: other programs set variables with this prefix, too.
+//! Owns how a variable names a directive: the prefix, capitals or not, underscores for dashes; with `_FILE` behind it
+//! the value is what the named file holds, without its last line end. Promises: values stand between file and command
+//! line, and are never shown in errors. Leaves out directives that only a file may hold. Variables that name no
+//! directive are reported, not refused: other programs set variables with this prefix, too.
 
 use super::file::{ConfigError, Loader, Origin};
 use super::key::Key;

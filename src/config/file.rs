@@ -314,6 +314,11 @@ impl<'a> Loader<'a> {
             let reason = "replicaof directive not allowed in cluster mode";
             return Err(ConfigError::overall(self.loaded.origins.blame(Key::Replicaof, "").file, reason));
         }
+        if !config.string(Key::Aclfile).is_empty() && !config.users().is_empty() {
+            let reason = "Configuring users in the configuration file and at the same time setting an ACL file path is \
+                          invalid: declare users in one of the two";
+            return Err(self.loaded.origins.blame_user(0, reason));
+        }
         Ok(self.loaded)
     }
 }
@@ -411,6 +416,8 @@ mod tests {
         ] {
             assert_eq!(read(text), Err(format!("test.conf:{}: {reason}", text.lines().count())), "{text}");
         }
+        let both = read("user a on\naclfile x").expect_err("two places for users");
+        assert!(both.starts_with("test.conf:1: Configuring users"), "{both}");
         let cluster = "test.conf: replicaof directive not allowed in cluster mode";
         assert_eq!(read("cluster-enabled yes\nreplicaof ::1 1\nport 1"), Err(cluster.into()));
     }

@@ -1,6 +1,7 @@
 //! Arbitrary bytes against the reader of configuration: no panic, and what is read can be written and read again.
 //!
-//! Owns the entry for the fuzzer and a short seeded run of it. Leaves out values of single directives, which have tests.
+//! Owns the entry for the fuzzer and a short seeded run of it. Leaves out values of single directives, which have
+//! tests.
 
 use super::file::parse;
 use super::rewrite::{rewrite, rewrite_all};

@@ -254,8 +254,8 @@ impl Config {
 
     /// CONFIG GET: names and values that match any of the patterns, each name once.
     ///
-    /// A pattern without `*`, `?` and `[` is a name: it is answered as it was written, and only so are hidden directives
-    /// found. Aliases are names of their own. O(patterns * directives).
+    /// A pattern without `*`, `?` and `[` is a name: it is answered as it was written, and only so are hidden
+    /// directives found. Aliases are names of their own. O(patterns * directives).
     pub fn get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
         // Two seats a row: its name and its alias.
         let mut seen = [[false; 2]; COUNT];

@@ -1,10 +1,10 @@
 //! Writing a configuration back into the file it came from: CONFIG REWRITE.
 //!
-//! Owns the rules: comments, order and lines that are not understood stay; a directive's first line takes its value of now,
-//! its further lines go; what differs from the default and has no line is added below `MARKER`; old names become new
-//! ones. Promises: the result, read again, gives the configuration that was written (a test tries random ones); a second
-//! rewrite changes nothing. Leaves out the file itself: the caller writes, syncs and renames.
-//! The caller sees to it that `dir` is an absolute path and `Config::users` are the users of now.
+//! Owns the rules: comments, order and lines that are not understood stay; a directive's first line takes its value of
+//! now, its further lines go; what differs from the default and has no line is added below `MARKER`; old names become
+//! new ones. Promises: the result, read again, gives the configuration that was written (a test tries random ones); a
+//! second rewrite changes nothing. Leaves out the file itself: the caller writes, syncs and renames. The caller sees to
+//! it that `dir` is an absolute path and `Config::users` are the users of now.
 
 use super::Config;
 use super::file::Sources;
@@ -301,7 +301,12 @@ mod tests {
 
     #[test]
     fn an_acl_file_takes_the_users_away() {
-        let new = rewritten("aclfile users.acl\nuser foo on\nsave \"\"\nbind \"\"", &[DEFAULT_USER]);
+        let mut config = Config::default();
+        let pairs: [(&[u8], &[u8]); 3] = [(b"aclfile", b"users.acl"), (b"save", b""), (b"bind", b"")];
+        config.set_many(&pairs, SetAt::Startup).expect("good values");
+        config.set_users(vec![vec![b"default".to_vec(), b"on".to_vec()]]);
+        let new = rewrite(b"aclfile x\nuser foo on\nsave 1 1\nbind ::1", &config);
+        let new = String::from_utf8(new).expect("text");
         assert!(new.starts_with("aclfile \"users.acl\"\n\nsave \"\"\nbind \"\"\n# Generated"), "{new}");
         assert!(!new.contains("\nuser"), "{new}");
     }

@@ -7,7 +7,6 @@
 mod expiry;
 
 use crate::base::glob::{glob_match, matches_all};
-use crate::base::num;
 use crate::command::{Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::{DbIndex, Event};
 use crate::object::{self, Object};

@@ -195,7 +195,7 @@ pub(super) fn round_to_even(
     // `drop` is 1 to 128 here; in two steps since a shift by 128 is not one.
     let kept = mantissa >> (drop - 1) >> 1;
     let half = 1u128 << (drop - 1);
-    let below = mantissa & (half - 1 | half);
+    let below = mantissa & ((half - 1) | half);
     let up = below > half || below == half && (sticky || kept & 1 == 1);
     let rounded = kept + u128::from(up);
     if rounded >> precision != 0 {
@@ -328,8 +328,8 @@ mod tests {
             (123456.789, "123456.789"),
             (f64::MAX, "1.7976931348623157e+308"),
             (5e-324, "4.9406564584124654e-324"),
-            (1_000_000_000_000_000.25, "1000000000000000.2"),
-            (1_000_000_000_000_000.75, "1000000000000000.8"),
+            (1e15 + 0.25, "1000000000000000.2"),
+            (1e15 + 0.75, "1000000000000000.8"),
             (-99999999999999984.0, "-99999999999999984"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),

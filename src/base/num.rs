@@ -64,22 +64,26 @@ pub const fn i64_len(number: i64) -> usize {
 
 /// A size in bytes: decimal digits and an optional unit in any case (`b`, `k` = 1000, `kb` = 1024, `m`, `mb`, `g`, `gb`).
 ///
-/// No digits before the unit mean zero, as in Redis. `None` on a sign, another unit, or a size beyond 64 bits.
+/// As in Redis, no digits before the unit mean zero, digits beyond 64 bits mean the largest number, and the product with
+/// the unit wraps around. `None` on a sign, an unknown unit, or 128 digits and more.
 pub fn parse_memory(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = text.split_at(digits);
-    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
+    let factor: u64 = match unit {
+        _ if digits.len() >= 128 || unit.len() > 2 => return None,
+        unit => match unit.to_ascii_lowercase().as_slice() {
+            b"" | b"b" => 1,
+            b"k" => 1000,
+            b"kb" => 1 << 10,
+            b"m" => 1_000_000,
+            b"mb" => 1 << 20,
+            b"g" => 1_000_000_000,
+            b"gb" => 1 << 30,
+            _ => return None,
+        },
     };
-    let number = digits.iter().try_fold(0u64, |sum, byte| sum.checked_mul(10)?.checked_add(u64::from(byte - b'0')))?;
-    number.checked_mul(factor)
+    let number = digits.iter().try_fold(0u64, |sum, byte| sum.checked_mul(10)?.checked_add(u64::from(byte - b'0')));
+    Some(number.unwrap_or(u64::MAX).wrapping_mul(factor))
 }
 
 #[cfg(test)]
@@ -113,7 +117,7 @@ mod tests {
 
     #[test]
     fn memory_sizes_know_their_units() {
-        let known: [(&str, Option<u64>); 12] = [
+        let known: [(&str, Option<u64>); 15] = [
             ("0", Some(0)),
             ("100b", Some(100)),
             ("1k", Some(1000)),
@@ -125,7 +129,10 @@ mod tests {
             ("-1", None),
             ("1 kb", None),
             ("1tb", None),
-            ("99999999999gb", None),
+            ("", Some(0)),
+            ("mb", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("99999999999gb", Some(15_140_462_030_378_500_096)),
         ];
         for (text, size) in known {
             assert_eq!(parse_memory(text.as_bytes()), size, "{text}");

@@ -3,7 +3,7 @@
 
 use super::settle::{NOTIFY_KEYEVENT, NOTIFY_KEYSPACE};
 use super::{Ask, Engine};
-use crate::config::{BufferLimit, Key};
+use crate::config::{BufferLimit, Key, MemoryLimit};
 use crate::keyspace::EventClass;
 use crate::keyspace::evict::Policy;
 use crate::object::Limits;
@@ -134,12 +134,12 @@ impl Engine {
 
     /// `maxmemory-clients`: bytes, or a percentage of `maxmemory`.
     fn client_memory_limit(&self) -> usize {
-        match self.config.integer(Key::MaxmemoryClients) {
-            percent if percent < 0 => {
+        match self.config.maxmemory_clients() {
+            MemoryLimit::Bytes(bytes) => bytes as usize,
+            MemoryLimit::PercentOfMaxmemory(percent) => {
                 let max_memory = self.config.integer(Key::Maxmemory).max(0) as u128;
-                (max_memory * percent.unsigned_abs() as u128 / 100) as usize
+                (max_memory * percent as u128 / 100) as usize
             }
-            bytes => bytes as usize,
         }
     }
 

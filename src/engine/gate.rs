@@ -83,18 +83,13 @@ impl Engine {
     /// Evicts until there is room for a command. The error when there is none and the command needs some.
     #[cold]
     fn make_room(&mut self, index: ClientIndex, id: CommandId) -> Option<CommandError> {
-        let client = &self.clients[index];
         let roomy = self.evict_to_limit();
         let command = self.table.get(id);
-        let client_in_multi = client_in_multi(&self.clients[index]);
-        let needs_room = command.has(Flag::Denyoom)
-            || client_in_multi && command.name != "exec" && command.name != "discard" && command.name != "multi" && command.name != "reset"
-            || command.name == "exec" && self.queue_needs_room(index);
-        let _ = client;
-        if roomy || !needs_room || command.name == "exec" && !self.queue_needs_room(index) {
-            return None;
-        }
-        Some(CommandError::OOM)
+        // What is queued is kept in memory whatever it does; EXEC needs room when a queued command does.
+        let queued = self.clients[index].flags.contains(ClientFlags::MULTI) && !command.runs_inside_multi();
+        let needs_room =
+            command.has(Flag::Denyoom) || queued || command.name == "exec" && self.queue_needs_room(index);
+        (!roomy && needs_room).then_some(CommandError::OOM)
     }
 
     fn queue_needs_room(&self, index: ClientIndex) -> bool {
@@ -123,10 +118,6 @@ impl Engine {
         // nothing else runs.
         false
     }
-}
-
-fn client_in_multi(client: &crate::client::Client) -> bool {
-    client.flags.contains(ClientFlags::MULTI)
 }
 
 impl super::table::Command {

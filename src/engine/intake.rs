@@ -18,6 +18,15 @@ impl Engine {
         }
     }
 
+    /// Positions of a request's keys, by its command's key specs.
+    pub(crate) fn key_positions(&self, id: super::table::CommandId, args: Args<'_>) -> Vec<usize> {
+        let mut positions = Vec::new();
+        for spec in self.table.get(id).meta.keys {
+            spec.positions(args, &mut positions);
+        }
+        positions
+    }
+
     /// Counts bytes a client sent.
     #[inline]
     pub fn received(&mut self, index: ClientIndex, bytes: usize) {

@@ -30,7 +30,7 @@ use crate::observe::{LatencyMonitor, ServerStats, SlowLog};
 use crate::pubsub::PubSub;
 use blocking::Blocking;
 use slab::Slab;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use table::CommandTable;
 use watch::Watches;
 
@@ -188,7 +188,6 @@ pub struct Engine {
     spare_buffers: Vec<Vec<u8>>,
     /// Values handed to the reclaim thread that it has not freed yet.
     pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
-    renamed: HashMap<String, String>,
 }
 
 impl Engine {
@@ -232,12 +231,11 @@ impl Engine {
             cron: cron::CronState::default(),
             spare_buffers: Vec::new(),
             reclaim_pending: Default::default(),
-            renamed: HashMap::new(),
             config,
         };
-        for (old, new) in engine.config.renamed_commands() {
-            engine.table.rename(&old, &new).map_err(|reason| format!("rename-command {old}: {reason}"))?;
-            engine.renamed.insert(old, new);
+        for renamed in engine.config.renamed_commands() {
+            let (from, to) = (String::from_utf8_lossy(&renamed.from), String::from_utf8_lossy(&renamed.to));
+            engine.table.rename(&from, &to).map_err(|reason| format!("rename-command {from}: {reason}"))?;
         }
         engine.apply_all();
         engine.begin_turn();

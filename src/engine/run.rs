@@ -4,6 +4,7 @@ use super::context::EngineCx;
 use super::gate::Verdict;
 use super::table::{CommandId, Handler};
 use super::{ClientIndex, Engine};
+use crate::base::ids::UnixMs;
 use crate::client::{Blocked, BlockedOn, ClientFlags};
 use crate::command::meta::Flag;
 use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome, TimeoutReply, WaitOn};
@@ -88,12 +89,10 @@ impl Engine {
         const MOST_CODES: usize = 128;
         self.stats.errors += 1;
         let code = String::from_utf8_lossy(error.code());
-        match self.error_counts.get_mut(&*code) {
-            Some(count) => *count += 1,
-            None if self.error_counts.len() < MOST_CODES => {
-                self.error_counts.insert(code.into_owned(), 1);
-            }
-            None => {}
+        if let Some(count) = self.error_counts.get_mut(&*code) {
+            *count += 1;
+        } else if self.error_counts.len() < MOST_CODES {
+            self.error_counts.insert(code.into_owned(), 1);
         }
     }
 
@@ -228,6 +227,25 @@ impl Engine {
         self.listening_changed();
     }
 
+    /// Holds WAIT until its time is over, for want of replicas to acknowledge anything.
+    pub(crate) fn wait_for_replicas(&mut self, index: ClientIndex, args: Args<'_>, timeout_ms: i64) {
+        let ticket = self.blocking.ticket();
+        let until = (timeout_ms > 0).then(|| UnixMs(self.now.0.saturating_add(timeout_ms)));
+        let id = self.clients[index].last_command;
+        self.blocking.add(self.clients[index].db, &[], until, ticket, index);
+        let client = &mut self.clients[index];
+        client.blocked = Some(Box::new(Blocked {
+            on: BlockedOn::Replicas,
+            db: client.db,
+            until,
+            command: self.table.find_top(b"wait").unwrap_or(id),
+            args: args.to_owned(),
+            ticket,
+            since: self.now,
+            ran_for: std::time::Duration::ZERO,
+        }));
+    }
+
     /// Holds a command until CLIENT PAUSE ends.
     fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
         let ticket = self.blocking.ticket();
@@ -254,7 +272,7 @@ impl Engine {
                 self.listening_changed();
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
-            BlockedOn::Replicas => {}
+            BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
         }
         Some(blocked)
     }

@@ -213,12 +213,11 @@ impl MultiPop {
 
     /// Pops from one key; false, and nothing is written, when it is missing.
     fn serve(&self, cx: &mut DataCx<'_>, key: &[u8]) -> Result<bool, CommandError> {
-        if cx.db.kind(key).is_none() {
-            return Ok(false);
-        }
+        let mark = cx.reply.mark();
         cx.reply.array(2);
         cx.reply.bulk(key);
         let Some(count) = pop_count(cx, key, self.end, self.count)? else {
+            cx.reply.rollback(mark);
             return Ok(false);
         };
         let mut digits = itoa::Buffer::new();

@@ -124,7 +124,28 @@ impl<'a> DbMut<'a> {
         }
     }
 
-    /// The record of a key, leaving no trace (TYPE, TTL, OBJECT ...).
+    /// The record of a key, of which something else than the value is wanted (EXISTS, TYPE, TTL): counts a hit or miss,
+    /// but records no access.
+    #[inline]
+    pub fn look(&mut self, key: &[u8]) -> Option<&Object> {
+        let hash = hash(key);
+        let gone = self.gone(hash, key);
+        let index = self.index;
+        let keyspace = &mut *self.keyspace;
+        match keyspace.dbs[index.0 as usize].get(hash, key) {
+            Some(object) if !gone => {
+                keyspace.stats.hits += 1;
+                Some(object)
+            }
+            _ => {
+                keyspace.stats.misses += 1;
+                keyspace.log.noted(index, key, Event::KEY_MISS);
+                None
+            }
+        }
+    }
+
+    /// The record of a key, leaving no trace (OBJECT, checks before a change ...).
     #[inline]
     pub fn peek(&mut self, key: &[u8]) -> Option<&Object> {
         let hash = hash(key);

@@ -4,7 +4,7 @@
 use super::{DbIndex, Event, ExpireMode, Keyspace};
 
 /// Where the expirer stands between two slices.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct ExpiryState {
     next_db: usize,
     batch: Vec<crate::object::Object>,

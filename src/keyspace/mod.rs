@@ -55,6 +55,16 @@ impl Garbage {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Bytes that will be free, extrapolated from a few samples.
+    pub fn approximate_bytes(&self) -> usize {
+        match self {
+            Garbage::Object(object) => crate::object::memory_usage(object, 5),
+            Garbage::Table(table) => {
+                table.alloc_bytes() + crate::object::sampled(table.len(), 5, table.iter().map(|o| crate::object::memory_usage(o, 5)))
+            }
+        }
+    }
 }
 
 /// Counters of what happened to keys, as INFO reports them.

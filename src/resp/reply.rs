@@ -43,6 +43,12 @@ impl Reply {
         Self { buf: Vec::new(), protocol }
     }
 
+    /// Lends a buffer to a reply that has none; what `buf` holds comes first.
+    pub fn give(&mut self, buf: Vec<u8>) {
+        debug_assert!(self.buf.is_empty());
+        self.buf = buf;
+    }
+
     /// Writes behind what `buf` holds.
     pub const fn over(buf: Vec<u8>, protocol: Protocol) -> Self {
         Self { buf, protocol }

@@ -30,3 +30,10 @@ fn usage() -> Usage {
         resident_bytes: number(21) * PAGE_BYTES,
     }
 }
+
+/// Random words from the operating system.
+pub fn entropy() -> [u64; 4] {
+    use std::hash::{BuildHasher, RandomState};
+    // Each RandomState is keyed from the system's randomness.
+    std::array::from_fn(|at| RandomState::new().hash_one((at, unix_us(), std::process::id())))
+}

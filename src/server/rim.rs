@@ -20,6 +20,8 @@ pub struct Rim {
     pub conns: RefCell<Vec<Option<Box<Conn>>>>,
     /// What was read and is not run yet.
     pub turn: RefCell<Turn>,
+    /// Tasks that accept connections.
+    pub listeners: RefCell<Option<super::listen::Accepting>>,
     /// Frees big things.
     pub reclaim: Reclaim,
     /// Set when the process is to end.
@@ -39,6 +41,7 @@ impl Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
             config_changes: RefCell::new(Vec::new()),
@@ -80,6 +83,15 @@ impl Rim {
             if self.ending.get().is_some() {
                 return;
             }
+        }
+    }
+
+    /// Accepts from these sockets, in place of those before.
+    pub fn listen(&self, bound: super::listen::Bound, engine: &Engine) {
+        let keepalive_s = engine.config.integer(crate::config::Key::TcpKeepalive).max(0) as u64;
+        match bound.accept(&self.rc(), keepalive_s, engine.options.unix_socket.clone()) {
+            Ok(accepting) => *self.listeners.borrow_mut() = Some(accepting),
+            Err(error) => tracing::warn!("Can't accept connections: {error}"),
         }
     }
 
@@ -151,7 +163,7 @@ impl Rim {
                 client.sent += written;
                 client.net_out += written as u64;
                 if client.sent > client.out.len() / 2 && client.sent > SLICE_BYTES {
-                    client.out.drop_front(client.sent);
+                    client.out.discard_front(client.sent);
                     client.sent = 0;
                 }
                 let left = client.output_bytes() > 0;
@@ -187,10 +199,6 @@ impl Rim {
                 Ask::Shutdown { how, .. } => self.ending.set(Some(how)),
                 Ask::ConfigChanged(keys) => {
                     self.config_changes.borrow_mut().extend(keys);
-                }
-                Ask::RewriteConfig { client, force_all } => {
-                    let result = super::config_file::rewrite(&engine.facts.config_file, &engine.config, force_all);
-                    engine.answer_rewrite(client, result);
                 }
                 Ask::Sleep(time) => std::thread::sleep(time.min(Duration::from_secs(3600))),
                 Ask::Crash => std::process::abort(),

@@ -71,7 +71,7 @@ pub struct Turn {
     /// Their arguments.
     pub spans: Vec<Span>,
     /// Texts of protocol errors.
-    pub errors: Vec<String>,
+    pub errors: Vec<Vec<u8>>,
     /// Connections whose query buffer holds requests of this turn.
     pub from_query: Vec<ClientIndex>,
 }
@@ -152,7 +152,7 @@ impl Turn {
                 }
                 Parsed::Error(error) => {
                     request.what = What::ProtocolError(self.errors.len() as u32);
-                    self.errors.push(error.to_string());
+                    self.errors.push(error.reply_text());
                     self.requests.push(request);
                     return bytes.len();
                 }
@@ -181,9 +181,8 @@ impl Rim {
 
     fn run_requests(&self, engine: &mut Engine, turn: &mut Turn) {
         let mut conns = self.conns.borrow_mut();
-        let mut done = 0;
-        while done < turn.requests.len() {
-            let group = &turn.requests[done..turn.requests.len().min(done + GROUP)];
+        let requests = std::mem::take(&mut turn.requests);
+        for group in requests.chunks(GROUP) {
             if group.len() > 1 {
                 self.prefetch(engine, turn, group, &conns);
             }
@@ -203,13 +202,12 @@ impl Rim {
                         }
                     }
                     What::ProtocolError(at) => {
-                        let text = format!("ERR {}", turn.errors[at as usize]);
-                        engine.protocol_error(request.client, &text);
+                        engine.protocol_error(request.client, &turn.errors[at as usize]);
                     }
                 }
             }
-            done += group.len();
         }
+        turn.requests = requests;
         for &index in &turn.from_query {
             if let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) {
                 conn.after_turn();

@@ -8,6 +8,7 @@ pub mod listpack;
 pub mod quicklist;
 pub mod score_tree;
 pub mod prefetch;
+pub mod process;
 pub mod record;
 pub mod table;
 pub mod thin;

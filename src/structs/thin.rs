@@ -223,7 +223,8 @@ mod tests {
         let seed = fastrand::u64(..);
         println!("seed {seed}");
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut live: Vec<(ThinBytes<u32>, (u32, Vec<u8>))> = Vec::new();
+        type Model = (u32, Vec<u8>);
+        let mut live: Vec<(ThinBytes<u32>, Model)> = Vec::new();
         for _ in 0..5000 {
             match rng.u8(..5) {
                 0 | 1 => {

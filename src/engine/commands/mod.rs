@@ -45,7 +45,7 @@ pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
         "config|set" => {
             let mut parts: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
             for at in (2..parts.len().saturating_sub(1)).step_by(2) {
-                if crate::config::is_sensitive(&parts[at]) {
+                if crate::config::lookup(&parts[at]).is_some_and(|(row, _)| row.secret) {
                     parts[at + 1] = b"(redacted)".to_vec();
                 }
             }

@@ -25,12 +25,14 @@ fn pop(cx: &mut DataCx<'_>, end: End) -> CmdResult {
         if is_passed_over(cx, key) {
             continue;
         }
+        let mark = cx.reply.mark();
         cx.reply.array(2);
         cx.reply.bulk(key);
         if pop_one(cx, key, end)? {
             cx.effects.propagate_instead(&[pop_command(end), key]);
             return Ok(Outcome::Done);
         }
+        cx.reply.rollback(mark);
     }
     wait(keys, until, TimeoutReply::NullArray)
 }
@@ -68,9 +70,9 @@ pub(super) fn brpoplpush(cx: &mut DataCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-/// Whether a key cannot serve: it is missing, or the command is run again for another one.
-fn is_passed_over(cx: &mut DataCx<'_>, key: &[u8]) -> bool {
-    cx.ready_key.is_some_and(|ready| ready != key) || cx.db.kind(key).is_none()
+/// Whether the command is run again for another key than this.
+fn is_passed_over(cx: &DataCx<'_>, key: &[u8]) -> bool {
+    cx.ready_key.is_some_and(|ready| ready != key)
 }
 
 fn wait(keys: Range<usize>, until: Option<UnixMs>, on_timeout: TimeoutReply) -> CmdResult {

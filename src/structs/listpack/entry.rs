@@ -310,30 +310,25 @@ pub(super) fn skip(bytes: &[u8], at: usize) -> usize {
 /// The element at `at`, and where the next entry begins.
 #[inline]
 pub(super) fn decode(bytes: &[u8], at: usize) -> (Item<'_>, usize) {
-    let (head, len) = match bytes[at] {
-        byte @ 0..0x80 => return (Item::Int(i64::from(byte)), at + 2),
-        byte @ 0x80..0xc0 => (1, (byte & 0x3f) as usize),
-        0xc0..0xe0 => return (Item::Int(read_int(bytes, at)), at + 3),
-        byte @ 0xe0..0xf0 => (2, ((byte & 0x0f) as usize) << 8 | bytes[at + 1] as usize),
-        0xf0 => (5, read_u32(bytes, at + 1) as usize),
-        _ => return (Item::Int(read_int(bytes, at)), skip(bytes, at)),
+    let (head, len) = match bytes[at..] {
+        [byte @ 0..0x80, ..] => return (Item::Int(i64::from(byte)), at + 2),
+        [byte @ 0x80..0xc0, ..] => (1, (byte & 0x3f) as usize),
+        // Up into the sign and down again: the thirteenth bit is the sign.
+        [high @ 0xc0..0xe0, low, ..] => {
+            return (Item::Int(i64::from((i16::from_be_bytes([high, low]) << 3) >> 3)), at + 3);
+        }
+        [high @ 0xe0..=0xef, low, ..] => (2, ((high & 0x0f) as usize) << 8 | low as usize),
+        [0xf0, a, b, c, d, ..] => (5, u32::from_le_bytes([a, b, c, d]) as usize),
+        [0xf1, a, b, ..] => return (Item::Int(i64::from(i16::from_le_bytes([a, b]))), at + 4),
+        [0xf2, a, b, c, ..] => return (Item::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)), at + 5),
+        [0xf3, a, b, c, d, ..] => return (Item::Int(i64::from(i32::from_le_bytes([a, b, c, d]))), at + 6),
+        [0xf4, a, b, c, d, e, f, g, h, ..] => {
+            return (Item::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h])), at + 10);
+        }
+        _ => panic!("a listpack position that is not that of an entry"),
     };
     let size = head + len;
     (Item::Bytes(&bytes[at + head..at + size]), at + size + back_len(size))
-}
-
-/// The integer of a wide encoding.
-fn read_int(bytes: &[u8], at: usize) -> i64 {
-    let byte = |offset: usize| bytes[at + offset];
-    match bytes[at] {
-        // Up into the sign and down again: the thirteenth bit is the sign.
-        first @ 0xc0..0xe0 => i64::from((i16::from_be_bytes([first, byte(1)]) << 3) >> 3),
-        0xf1 => i64::from(i16::from_le_bytes([byte(1), byte(2)])),
-        0xf2 => i64::from(i32::from_le_bytes([0, byte(1), byte(2), byte(3)]) >> 8),
-        0xf3 => i64::from(read_u32(bytes, at + 1) as i32),
-        0xf4 => i64::from_le_bytes(bytes[at + 1..at + 9].try_into().expect("the range is eight bytes")),
-        _ => panic!("a listpack position that is not that of an entry"),
-    }
 }
 
 #[inline]
@@ -360,6 +355,10 @@ pub(super) fn validate(bytes: &[u8], at: usize) -> Result<usize, &'static str> {
         _ => return Err("listpack entry of unknown or cut encoding"),
     };
     let back = back_len(size);
+    // The usual one, without the detour.
+    if back == 1 && rest.get(size).is_some_and(|found| *found as usize == size) {
+        return Ok(at + size + 1);
+    }
     let Some(found) = rest.get(size..size + back) else { return Err("listpack entry runs over the end") };
     let mut wanted = [0; 5];
     write_back(&mut wanted[..back], size);

@@ -399,7 +399,7 @@ fn hashes_that_share_all_that_counts_overflow_and_still_work() {
         for round in 0..6_000 {
             let n = rng.u64(..300);
             let key = n.to_string();
-            let at = 0xabcd_ef01_2345_0000 | (n * spread & 0xffff_ffff) << if spread > 3 { 16 } else { 0 };
+            let at = 0xabcd_ef01_2345_0000 | ((n * spread) & 0xffff_ffff) << if spread > 3 { 16 } else { 0 };
             let deadline = rng.bool().then(|| rng.u64(..1000));
             match rng.u8(..10) {
                 0..5 if round % 2_000 < 1_200 => {

@@ -369,7 +369,8 @@ impl<E: Entry> Tree<E> {
             self.shape = None;
             if (*root.segment()).len() == 0 {
                 root.release();
-                *self = Self::new();
+                // Not by assignment: dropping the old value would release the root again.
+                (self.root, self.bound, self.bytes) = (None, NONE, 0);
             }
         }
     }

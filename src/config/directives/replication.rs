@@ -1,0 +1,69 @@
+//! Directives: replication. Following a primary and serving replicas.
+//!
+//! Owns rows of the table only; what a row's parts mean is in `table.rs`.
+
+use super::super::key::Key;
+use super::super::table::{INT_MAX, LONG_MAX, ListKind, Section, choice, int, list, memory, nullable, yes_no};
+
+/// The rows, in the order of the example file.
+pub(in crate::config) const SECTION: Section = Section {
+    title: "Replication",
+    intro: "Following a primary and serving replicas.",
+    rows: &[
+        list(Key::Replicaof, "replicaof", ListKind::ReplicaOf, "")
+            .immutable()
+            .alias("slaveof")
+            .not_yet("Host and port of the primary to follow."),
+        nullable(Key::Masterauth, "masterauth").secret().not_yet("Password for the primary."),
+        nullable(Key::Masteruser, "masteruser").secret().not_yet("User name for the primary."),
+        yes_no(Key::ReplicaServeStaleData, "replica-serve-stale-data", "yes")
+            .alias("slave-serve-stale-data")
+            .not_yet("Lets a replica answer reads while it has lost its primary."),
+        yes_no(Key::ReplicaReadOnly, "replica-read-only", "yes")
+            .alias("slave-read-only")
+            .not_yet("Refuses writes by clients on a replica."),
+        yes_no(Key::ReplicaLazyFlush, "replica-lazy-flush", "no")
+            .alias("slave-lazy-flush")
+            .not_yet("Empties a replica in the background before a full synchronisation."),
+        yes_no(Key::ReplicaIgnoreMaxmemory, "replica-ignore-maxmemory", "yes")
+            .alias("slave-ignore-maxmemory")
+            .not_yet("Leaves eviction on a replica to its primary."),
+        yes_no(Key::ReplicaIgnoreDiskWriteErrors, "replica-ignore-disk-write-errors", "no")
+            .not_yet("Lets a replica go on when it cannot write to disk."),
+        int(Key::ReplicaPriority, "replica-priority", 0, INT_MAX, "100")
+            .alias("slave-priority")
+            .not_yet("Rank among replicas at a failover, the lowest first; 0 is never promoted."),
+        yes_no(Key::ReplicaAnnounced, "replica-announced", "yes").not_yet("Lets Sentinel list this replica."),
+        nullable(Key::ReplicaAnnounceIp, "replica-announce-ip")
+            .alias("slave-announce-ip")
+            .not_yet("Address this replica gives to its primary."),
+        int(Key::ReplicaAnnouncePort, "replica-announce-port", 0, 65_535, "0")
+            .alias("slave-announce-port")
+            .not_yet("Port this replica gives to its primary; 0 gives its own."),
+        yes_no(Key::ReplDisklessSync, "repl-diskless-sync", "yes")
+            .not_yet("Sends snapshots to replicas straight over the network."),
+        int(Key::ReplDisklessSyncDelay, "repl-diskless-sync-delay", 0, INT_MAX, "5")
+            .not_yet("Seconds to wait for more replicas before such a transfer starts."),
+        int(Key::ReplDisklessSyncMaxReplicas, "repl-diskless-sync-max-replicas", 0, INT_MAX, "0")
+            .not_yet("Waiting replicas at which the transfer starts at once; 0 sets no number."),
+        choice(Key::ReplDisklessLoad, "repl-diskless-load", &["disabled", "on-empty-db", "swapdb"], "disabled")
+            .not_yet("Whether a replica loads a snapshot straight from the network."),
+        yes_no(Key::ReplDisableTcpNodelay, "repl-disable-tcp-nodelay", "no")
+            .not_yet("Sends the stream in fewer, later packets."),
+        int(Key::ReplPingReplicaPeriod, "repl-ping-replica-period", 1, INT_MAX, "10")
+            .alias("repl-ping-slave-period")
+            .not_yet("Seconds between pings to replicas."),
+        int(Key::ReplTimeout, "repl-timeout", 1, INT_MAX, "60")
+            .not_yet("Seconds of silence after which a replication link is broken."),
+        memory(Key::ReplBacklogSize, "repl-backlog-size", 1, LONG_MAX, "1048576")
+            .not_yet("Bytes of the stream kept for replicas that come back."),
+        int(Key::ReplBacklogTtl, "repl-backlog-ttl", 0, LONG_MAX, "3600")
+            .not_yet("Seconds without replicas after which the backlog is freed; 0 never."),
+        int(Key::MinReplicasToWrite, "min-replicas-to-write", 0, INT_MAX, "0")
+            .alias("min-slaves-to-write")
+            .not_yet("Replicas that must be in step for writes to be taken; 0 asks for none."),
+        int(Key::MinReplicasMaxLag, "min-replicas-max-lag", 0, INT_MAX, "10")
+            .alias("min-slaves-max-lag")
+            .not_yet("Seconds of silence up to which a replica counts as in step."),
+    ],
+};

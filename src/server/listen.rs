@@ -1,0 +1,208 @@
+//! Listeners: TCP on every `bind` address, and the unix socket. Binding is done before anything is changed, so a
+//! refused CONFIG SET leaves the old listeners in place.
+
+use super::conn::{Incoming, Stream};
+use super::rim::Rim;
+use crate::client::Endpoints;
+use crate::config::{Config, Key};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::AbortHandle;
+
+/// Bound sockets that nobody accepts from yet.
+pub struct Bound {
+    tcp: Vec<std::net::TcpListener>,
+    unix: Option<std::os::unix::net::UnixListener>,
+}
+
+/// Tasks that accept; they end when this is dropped.
+#[derive(Default)]
+pub struct Accepting {
+    tasks: Vec<AbortHandle>,
+    unix_path: String,
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Accepting {
+    /// Removes the unix socket's file, at the end of the process.
+    pub fn remove_socket_file(&self) {
+        if !self.unix_path.is_empty() {
+            let _ = std::fs::remove_file(&self.unix_path);
+        }
+    }
+}
+
+/// Binds the TCP port on every configured address. A `-` before an address makes it optional. Errors: a line that
+/// names the address.
+pub fn bind_tcp(config: &Config) -> Result<Vec<std::net::TcpListener>, String> {
+    let port = config.integer(Key::Port) as u16;
+    let backlog = config.integer(Key::TcpBacklog) as i32;
+    let mut bound = Vec::new();
+    if port == 0 {
+        return Ok(bound);
+    }
+    let mut wanted = 0;
+    for address in config.bind() {
+        let address = String::from_utf8_lossy(address);
+        let (optional, address) = match address.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, &*address),
+        };
+        wanted += 1;
+        match bind_address(address, port, backlog) {
+            Ok(listener) => bound.push(listener),
+            Err(error) => {
+                let absent = matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+                    || error.raw_os_error() == Some(libc::EAFNOSUPPORT);
+                tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
+                if !(optional && absent) {
+                    return Err(format!("Failed listening on port {port} (TCP), aborting."));
+                }
+            }
+        }
+    }
+    if bound.is_empty() && wanted > 0 {
+        return Err(format!("Failed listening on port {port} (TCP), aborting."));
+    }
+    Ok(bound)
+}
+
+fn bind_address(address: &str, port: u16, backlog: i32) -> io::Result<std::net::TcpListener> {
+    let address: SocketAddr = match address {
+        "*" => SocketAddr::from(([0, 0, 0, 0], port)),
+        "::*" => SocketAddr::from(([0u16; 8], port)),
+        name => (name, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?,
+    };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Binds the unix socket, in place of a file an earlier process left. Errors: a line that names the path.
+pub fn bind_unix(config: &Config) -> Result<Option<std::os::unix::net::UnixListener>, String> {
+    let path = String::from_utf8_lossy(config.string(Key::Unixsocket)).into_owned();
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let _ = std::fs::remove_file(&path);
+    let bind = || -> io::Result<_> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&socket2::SockAddr::unix(&path)?)?;
+        socket.listen(config.integer(Key::TcpBacklog) as i32)?;
+        socket.set_nonblocking(true)?;
+        let mode = config.integer(Key::Unixsocketperm) as u32;
+        if mode != 0 {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        }
+        Ok(socket.into())
+    };
+    bind().map(Some).map_err(|error| format!("Failed opening Unix socket: bind: {error} ({path})"))
+}
+
+/// Binds all listeners. Errors: a line for the log.
+pub fn bind(config: &Config) -> Result<Bound, String> {
+    Ok(Bound { tcp: bind_tcp(config)?, unix: bind_unix(config)? })
+}
+
+impl Bound {
+    /// TCP sockets alone.
+    pub fn tcp_only(tcp: Vec<std::net::TcpListener>) -> Bound {
+        Bound { tcp, unix: None }
+    }
+
+    /// Whether there is nothing to listen to.
+    pub fn is_empty(&self) -> bool {
+        self.tcp.is_empty() && self.unix.is_none()
+    }
+
+    /// Begins to accept.
+    pub fn accept(self, rim: &Rc<Rim>, keepalive_s: u64, unix_path: String) -> io::Result<Accepting> {
+        let mut accepting = Accepting { unix_path, tasks: Vec::new() };
+        for listener in self.tcp {
+            let listener = TcpListener::from_std(listener)?;
+            let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener, keepalive_s));
+            accepting.tasks.push(task.abort_handle());
+        }
+        if let Some(listener) = self.unix {
+            let listener = UnixListener::from_std(listener)?;
+            let path = accepting.unix_path.clone();
+            let task = tokio::task::spawn_local(accept_unix(rim.clone(), listener, path));
+            accepting.tasks.push(task.abort_handle());
+        }
+        Ok(accepting)
+    }
+}
+
+/// Waits a little when the process is out of descriptors, so that a full server does not spin.
+async fn after_accept_error(error: io::Error) {
+    tracing::warn!("Accepting client connection: {error}");
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
+async fn accept_tcp(rim: Rc<Rim>, listener: TcpListener, keepalive_s: u64) {
+    loop {
+        let (socket, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                after_accept_error(error).await;
+                continue;
+            }
+        };
+        // A socket that its peer has closed again refuses options; its first read will tell.
+        let _ = socket.set_nodelay(true);
+        if keepalive_s > 0 {
+            let interval = Duration::from_secs((keepalive_s / 3).max(1));
+            let keepalive =
+                TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
+            let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+        }
+        let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
+        let peer = plain(peer);
+        let endpoints = Endpoints {
+            peer: peer.to_string().into(),
+            local: local.into(),
+            fd: socket.as_raw_fd(),
+            loopback: peer.ip().is_loopback(),
+        };
+        let (incoming, outgoing) = socket.into_split();
+        rim.accept(Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints);
+    }
+}
+
+/// An IPv4 address as such, also when it came through an IPv6 socket.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+async fn accept_unix(rim: Rc<Rim>, listener: UnixListener, path: String) {
+    loop {
+        let (socket, _) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                after_accept_error(error).await;
+                continue;
+            }
+        };
+        let name: Box<str> = format!("{path}:0").into();
+        let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
+        let (incoming, outgoing) = socket.into_split();
+        rim.accept(Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints);
+    }
+}

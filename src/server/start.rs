@@ -1,0 +1,163 @@
+//! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
+
+use super::{clock, follow, listen, log};
+use super::rim::Rim;
+use crate::base::ids::UnixMs;
+use crate::config::{Config, Key};
+use crate::engine::{Engine, Facts, ShutdownHow};
+use std::process::ExitCode;
+use std::rc::Rc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Version of this server.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The process from start to end.
+pub fn main() -> ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    match super::command_line::startup(args) {
+        Ok(super::command_line::Begin::Serve { config, file }) => serve(config, file),
+        Ok(super::command_line::Begin::Done(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprint!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says why the server cannot run, in the log and, when that is a file, on stderr too.
+fn refuse(line: &str) -> ExitCode {
+    tracing::warn!("{line}");
+    ExitCode::FAILURE
+}
+
+fn serve(config: Config, file: String) -> ExitCode {
+    log::install();
+    log::set_level(config.enum_name(Key::Loglevel));
+    let dir = String::from_utf8_lossy(config.string(Key::Dir)).into_owned();
+    if let Err(error) = std::env::set_current_dir(&dir) {
+        eprintln!("*** FATAL CONFIG FILE ERROR ***\n>>> 'dir \"{dir}\"'\nCan't chdir to '{dir}': {error}");
+        return ExitCode::FAILURE;
+    }
+    let logfile = String::from_utf8_lossy(config.string(Key::Logfile)).into_owned();
+    if let Err(error) = log::set_file(&logfile) {
+        eprintln!("*** FATAL CONFIG FILE ERROR ***\n>>> 'logfile \"{logfile}\"'\nCan't open the log file: {error}");
+        return ExitCode::FAILURE;
+    }
+    let mut config = config;
+    if let Ok(here) = std::env::current_dir() {
+        config.set_dir(here.as_os_str().as_encoded_bytes());
+    }
+    let seed = clock::entropy();
+    crate::structs::table::set_hash_seed(seed[0]);
+    let started = clock::unix_us() / 1000;
+    let facts = Facts {
+        executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
+        config_file: file,
+        process_id: std::process::id(),
+        started_at: UnixMs(started),
+        run_id: format!("{:016x}{:016x}{:08x}", seed[1], seed[2], seed[3] as u32),
+        os: crate::structs::process::system_name(),
+        total_memory: crate::structs::process::total_memory(),
+    };
+    tracing::warn!("oO0OoO0OoO0Oo Larder is starting oO0OoO0OoO0Oo");
+    tracing::warn!("Larder version={VERSION}, bits=64, pid={}, just started", std::process::id());
+    tracing::info!(" PID: {}", std::process::id());
+    let max_clients = config.integer(Key::Maxclients).max(1) as usize;
+    follow::raise_descriptor_limit(max_clients);
+    let bound = match listen::bind(&config) {
+        Ok(bound) => bound,
+        Err(line) => return refuse(&line),
+    };
+    if bound.is_empty() {
+        return refuse("Configured to not listen anywhere, exiting.");
+    }
+    let pidfile = write_pidfile(&config);
+    let engine = match Engine::new(config, facts, clock::SENSES, seed[0] ^ seed[3]) {
+        Ok(engine) => engine,
+        Err(line) => {
+            eprintln!("*** FATAL CONFIG FILE ERROR ***\n{line}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Every connection that one poll found readable is read before the executor runs.
+        .event_interval(1024)
+        .build_local(Default::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("Can't create the event loop: {error}")),
+    };
+    let code = runtime.block_on(run(engine, bound));
+    if let Some(pidfile) = pidfile {
+        let _ = std::fs::remove_file(pidfile);
+    }
+    // What is still in memory goes with the process; taking it apart piece by piece would only take time.
+    std::process::exit(if code { 0 } else { 1 });
+}
+
+async fn run(engine: Engine, bound: listen::Bound) -> bool {
+    let rim = Rim::new(engine);
+    let unix = !rim.engine.borrow().options.unix_socket.is_empty();
+    {
+        let engine = rim.engine.borrow();
+        rim.listen(bound, &engine);
+    }
+    if let Err(error) = watch_signals(&rim) {
+        tracing::warn!("Can't watch signals: {error}");
+        return false;
+    }
+    tracing::info!("Server initialized");
+    tracing::info!("Ready to accept connections");
+    if unix {
+        tracing::info!("The server is now ready to accept connections at {}", rim.engine.borrow().options.unix_socket);
+    }
+    rim.execute().await;
+    let how = rim.ending.get().unwrap_or_default();
+    let _ = how;
+    rim.flush_all();
+    if let Some(listeners) = rim.listeners.borrow_mut().take() {
+        listeners.remove_socket_file();
+    }
+    tracing::warn!("Redis is now ready to exit, bye bye...");
+    true
+}
+
+fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
+    for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
+        let mut signals = signal(kind)?;
+        let rim = rim.clone();
+        tokio::task::spawn_local(async move {
+            while signals.recv().await.is_some() {
+                tracing::warn!("Received {name} scheduling shutdown...");
+                tracing::warn!("User requested shutdown...");
+                if rim.ending.replace(Some(ShutdownHow::default())).is_some() {
+                    std::process::exit(1);
+                }
+                rim.wake();
+            }
+        });
+    }
+    // Ignored, as redis-server does.
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::task::spawn_local(async move { while hang_up.recv().await.is_some() {} });
+    Ok(())
+}
+
+fn write_pidfile(config: &Config) -> Option<String> {
+    let path = String::from_utf8_lossy(config.string(Key::Pidfile)).into_owned();
+    if path.is_empty() {
+        return None;
+    }
+    match std::fs::write(&path, format!("{}\n", std::process::id())) {
+        Ok(()) => Some(path),
+        Err(error) => {
+            tracing::warn!("Failed to write PID file {path}: {error}");
+            None
+        }
+    }
+}

@@ -262,7 +262,11 @@ fn swapdb(cx: &mut DataCx<'_>) -> CmdResult {
     let b = number(2, CommandError::INVALID_SECOND_DB)?;
     let databases = cx.db.keyspace().databases();
     let index = |number: i64| {
-        u32::try_from(number).ok().filter(|&index| (index as usize) < databases).map(DbIndex).ok_or(CommandError::DB_OUT_OF_RANGE)
+        u32::try_from(number)
+            .ok()
+            .filter(|&index| (index as usize) < databases)
+            .map(DbIndex)
+            .ok_or(CommandError::DB_OUT_OF_RANGE)
     };
     let (a, b) = (index(a)?, index(b)?);
     cx.db.keyspace().swap(a, b);
@@ -424,7 +428,7 @@ mod tests {
         for i in 0..500 {
             bench.run(&format!("SET key:{i} {i}"));
         }
-        bench.run("SADD set x");
+        bench.run("RPUSH list x");
         let mut seen = Vec::new();
         let mut cursor = "0".to_owned();
         loop {
@@ -439,7 +443,7 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 500);
-        assert_eq!(bench.run("SCAN 0 COUNT 100000 TYPE set"), "*2\r\n$1\r\n0\r\n*1\r\n$3\r\nset\r\n");
+        assert_eq!(bench.run("SCAN 0 COUNT 100000 TYPE LIST"), "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nlist\r\n");
         assert_eq!(bench.run("SCAN 0 COUNT 100000 TYPE foo"), "*2\r\n$1\r\n0\r\n*0\r\n");
         assert_eq!(bench.run("SCAN 0 COUNT 0"), "-ERR syntax error\r\n");
         assert_eq!(bench.run("SCAN 0 MATCH"), "-ERR syntax error\r\n");

@@ -9,8 +9,12 @@ use crate::base::num;
 use crate::base::quoting::is_space;
 use crate::command::{Args, Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::{DbMut, Event, Expiry};
-use crate::object::{Container, Hash, Kind, Limits, List, Set, SortedSet, Text, Typed, Value};
+use crate::object::hash::Field;
+use crate::object::list::End;
+use crate::object::{Container, Kind, List, Set, SortedSet, Text, Typed, Value};
+use crate::structs::listpack::Item;
 use crate::structs::record::Body;
+use crate::structs::table::{Entry, hash};
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -89,17 +93,17 @@ fn store(cx: &mut DataCx<'_>, target: &[u8], get: &[Pattern<'_>], elements: &Ele
             cx.db.changed(target, Event::DEL);
         }
     } else {
-        let mut list = NewList::new(cx.limits);
+        let mut list = List::new();
         for &at in order {
             let element = elements.get(at);
             if get.is_empty() {
-                list.push(element);
+                list.push(End::Tail, element, cx.limits);
             }
             for pattern in get {
-                pattern.read(&mut cx.db, element, |value| list.push(value.unwrap_or_default()));
+                pattern.read(&mut cx.db, element, |value| list.push(End::Tail, value.unwrap_or_default(), cx.limits));
             }
         }
-        cx.db.put(target, Value::Container(list.finish()), Expiry::Clear);
+        cx.db.put(target, Value::Container(list.into_container()), Expiry::Clear);
         cx.db.changed_by(target, Event::SORT_STORE, stored);
     }
     cx.reply.integer(stored as i64);
@@ -276,4 +280,167 @@ fn weight(text: &[u8]) -> Option<f64> {
 struct Elements {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+}
+
+impl Elements {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, at: usize) -> &[u8] {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[at]]
+    }
+
+    fn push(&mut self, element: &[u8]) {
+        self.bytes.extend_from_slice(element);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn push_item(&mut self, item: Item<'_>) {
+        item.write_into(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Copies a part of a container's elements, from its end backwards if so asked.
+    fn load(&mut self, container: &Container, part: Range<usize>, backwards: bool) {
+        let (start, count) = (part.start, part.len());
+        if count == 0 {
+            return;
+        }
+        let last = len(container) - 1 - start;
+        if let Some(list) = List::of(container) {
+            if backwards {
+                list.for_range_back(last, count, |item| self.push_item(item));
+            } else {
+                list.for_range(start, count, |item| self.push_item(item));
+            }
+            return;
+        }
+        match container {
+            Container::SetInts(ints) => {
+                let mut digits = itoa::Buffer::new();
+                ints.iter().skip(start).take(count).for_each(|value| self.push(digits.format(value).as_bytes()));
+            }
+            Container::SetPacked(pack) => pack.iter().skip(start).take(count).for_each(|item| self.push_item(item)),
+            Container::SetTable(table) => {
+                table.iter().skip(start).take(count).for_each(|member| self.push(member.key()));
+            }
+            // Members and scores by turns.
+            Container::ZsetPacked(pack) if backwards => {
+                let members = pack.iter().rev().skip(1).step_by(2);
+                members.skip(start).take(count).for_each(|item| self.push_item(item));
+            }
+            Container::ZsetPacked(pack) => {
+                pack.iter().step_by(2).skip(start).take(count).for_each(|item| self.push_item(item));
+            }
+            Container::ZsetTree(scores) if backwards => {
+                scores.tree.iter_rev_from(last).take(count).for_each(|(_, member)| self.push(member.key()));
+            }
+            Container::ZsetTree(scores) => {
+                scores.tree.iter_from(start).take(count).for_each(|(_, member)| self.push(member.key()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Number of elements of a list, set or sorted set.
+fn len(container: &Container) -> usize {
+    let list = List::of(container).map(List::len);
+    let set = || Set::of(container).map(Set::len);
+    let sorted_set = || SortedSet::of(container).map(SortedSet::len);
+    list.or_else(set).or_else(sorted_set).unwrap_or(0)
+}
+
+/// Hands over the value of a hash's field, if the container is a hash and has it.
+fn field_of<R>(container: &Container, field: &[u8], found: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    match container {
+        Container::HashPacked(pack) => {
+            let value = pack.find(field, 1).and_then(|at| pack.next(at)).map(|at| pack.get(at));
+            let mut digits = [0; 24];
+            found(value.as_ref().map(|item| item.as_str_buf(&mut digits)))
+        }
+        Container::HashTable(table) => found(table.get(hash(field), field).map(Field::value)),
+        _ => found(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::families::testing::Bench;
+
+    fn bulks(reply: &str) -> Vec<&str> {
+        reply.split("\r\n").filter(|line| !line.is_empty() && !line.starts_with(['*', '$'])).collect()
+    }
+
+    #[test]
+    fn patterns_split_around_the_star_and_the_arrow() {
+        let key = |before, after, field| Pattern::Key { before, after, field };
+        assert!(Pattern::parse(b"#") == Pattern::Element);
+        assert!(Pattern::parse(b"name") == Pattern::Fixed);
+        assert!(Pattern::parse(b"w_*") == key(b"w_", b"", None));
+        assert!(Pattern::parse(b"o_*_x->f") == key(b"o_", b"_x", Some(b"f")));
+        assert!(Pattern::parse(b"o_*->") == key(b"o_", b"->", None));
+        assert!(Pattern::parse(b"a->b*") == key(b"a->b", b"", None));
+    }
+
+    #[test]
+    fn weights_are_read_as_strtod_reads_them() {
+        for (text, value) in [
+            (&b""[..], Some(0.0)),
+            (b"  7", Some(7.0)),
+            (b"1e2", Some(100.0)),
+            (b"5\0x", Some(5.0)),
+            (b"inf", Some(f64::INFINITY)),
+            (b"0x10", Some(16.0)),
+            (b"7 ", None),
+            (b" ", None),
+            (b"nan", None),
+            (b"1e999", None),
+            (b"x", None),
+        ] {
+            assert_eq!(weight(text), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_sorted_as_numbers_or_texts() {
+        let mut bench = Bench::new();
+        bench.run("RPUSH l 10 9 1.5 -3 1e1");
+        assert_eq!(bulks(&bench.run("SORT l")), ["-3", "1.5", "9", "10", "1e1"]);
+        assert_eq!(bulks(&bench.run("SORT l DESC")), ["1e1", "10", "9", "1.5", "-3"]);
+        assert_eq!(bulks(&bench.run("SORT_RO l ALPHA")), ["-3", "1.5", "10", "1e1", "9"]);
+        assert_eq!(bulks(&bench.run("SORT l LIMIT 1 2")), ["1.5", "9"]);
+        assert_eq!(bulks(&bench.run("SORT l LIMIT 9 2")), Vec::<&str>::new());
+        assert_eq!(bulks(&bench.run("SORT l BY nosort DESC LIMIT 1 2")), ["-3", "1.5"]);
+        assert_eq!(bulks(&bench.run("SORT l BY nosort LIMIT 3 9")), ["-3", "1e1"]);
+        bench.run("RPUSH l x");
+        assert_eq!(bench.run("SORT l"), bench.error(&CommandError::SORT_NOT_DOUBLE));
+        assert_eq!(bench.run("SORT l STORE t"), bench.error(&CommandError::SORT_NOT_DOUBLE));
+        assert_eq!(bench.run("SORT none"), "*0\r\n");
+        assert_eq!(bench.run("SORT_RO l STORE t"), "-ERR syntax error\r\n");
+        bench.run("SET s x");
+        assert_eq!(bench.run("SORT s"), bench.error(&CommandError::WRONG_TYPE));
+    }
+
+    #[test]
+    fn other_keys_give_weights_and_answers() {
+        let mut bench = Bench::new();
+        bench.run("RPUSH l a b c");
+        bench.run("MSET w_a 3 w_b 1 n_a A n_c C");
+        assert_eq!(bulks(&bench.run("SORT l BY w_*")), ["c", "b", "a"]);
+        assert_eq!(
+            bench.run("SORT l BY w_* GET # GET n_*"),
+            "*6\r\n$1\r\nc\r\n$1\r\nC\r\n$1\r\nb\r\n$-1\r\n$1\r\na\r\n$1\r\nA\r\n"
+        );
+        assert_eq!(bulks(&bench.run("SORT l BY w_* ALPHA DESC")), ["a", "b", "c"]);
+        assert_eq!(bench.run("SORT l BY w_* GET n_* STORE t"), ":3\r\n");
+        assert_eq!(bench.dirty(), 3);
+        assert_eq!(bench.run("LRANGE t 0 -1"), "*3\r\n$1\r\nC\r\n$0\r\n\r\n$1\r\nA\r\n");
+        assert_eq!(bench.run("SORT none STORE t"), ":0\r\n");
+        assert_eq!(bench.run("EXISTS t"), ":0\r\n");
+        assert_eq!(bench.events().split_off(2), ["set w_b", "set n_a", "set n_c", "sortstore t", "del t"]);
+    }
 }

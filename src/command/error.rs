@@ -71,6 +71,20 @@ impl CommandError {
     pub const EXEC_ABORT: CommandError =
         CommandError::fixed("EXECABORT Transaction discarded because of previous errors.");
 
+    // Lists, sets.
+    /// LPOS with a rank that is none.
+    pub const RANK_ZERO: CommandError = CommandError::fixed(
+        "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start \
+         from the end of the list",
+    );
+    /// LPOS with a COUNT below zero.
+    pub const COUNT_NEGATIVE: CommandError = CommandError::fixed("ERR COUNT can't be negative");
+    /// LPOS with a MAXLEN below zero.
+    pub const MAXLEN_NEGATIVE: CommandError = CommandError::fixed("ERR MAXLEN can't be negative");
+    /// A number of random members that has no opposite.
+    pub const BEYOND_LONG: CommandError = CommandError::fixed(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+    );
     // Strings, keys, SORT.
     /// A decrement whose negation is no 64-bit integer.
     pub const DECREMENT_OVERFLOW: CommandError = CommandError::fixed("ERR decrement would overflow");
@@ -100,10 +114,6 @@ impl CommandError {
     /// An argument beyond 32 bits.
     pub const BEYOND_INT: CommandError =
         CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
-    /// SWAPDB's first index is no number.
-    pub const INVALID_FIRST_DB: CommandError = CommandError::fixed("ERR invalid first DB index");
-    /// SWAPDB's second index is no number.
-    pub const INVALID_SECOND_DB: CommandError = CommandError::fixed("ERR invalid second DB index");
     /// OBJECT IDLETIME under an LFU policy.
     pub const IDLETIME_NOT_TRACKED: CommandError = CommandError::fixed(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \

@@ -53,7 +53,7 @@ pub(super) fn incrbyfloat(cx: &mut DataCx<'_>) -> CmdResult {
         None => None,
     };
     let by = number(cx.args.at(2))?;
-    let sum = old.map_or(by, |old| old.add(by));
+    let sum = old.map_or(by, |old| old + by);
     if sum.is_nan() || sum.is_inf() {
         return Err(CommandError::NAN_OR_INFINITY);
     }

@@ -89,8 +89,7 @@ impl CommandError {
     /// A decrement whose negation is no 64-bit integer.
     pub const DECREMENT_OVERFLOW: CommandError = CommandError::fixed("ERR decrement would overflow");
     /// LCS of something that is no string.
-    pub const LCS_NOT_STRINGS: CommandError =
-        CommandError::fixed("ERR The specified keys must contain string values");
+    pub const LCS_NOT_STRINGS: CommandError = CommandError::fixed("ERR The specified keys must contain string values");
     /// LCS with both LEN and IDX.
     pub const LCS_LEN_AND_IDX: CommandError =
         CommandError::fixed("ERR If you want both the length and indexes, please just use IDX.");

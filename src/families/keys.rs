@@ -38,7 +38,6 @@ pub const COMMANDS: &[Bound<DataHandler>] = &[
     data("rename", rename),
     data("renamenx", renamenx),
     data("scan", scan),
-    data("swapdb", swapdb),
     data("touch", touch),
     data("ttl", expiry::ttl),
     data("type", type_),
@@ -251,22 +250,6 @@ fn copy(cx: &mut DataCx<'_>) -> CmdResult {
         target.changed(to, Event::COPY_TO);
     }
     cx.reply.integer(done as i64);
-    Ok(Outcome::Done)
-}
-
-fn swapdb(cx: &mut DataCx<'_>) -> CmdResult {
-    let number = |at: usize, error: CommandError| {
-        num::parse_i64(cx.args.at(at)).filter(|&index| i32::try_from(index).is_ok()).ok_or(error)
-    };
-    let a = number(1, CommandError::INVALID_FIRST_DB)?;
-    let b = number(2, CommandError::INVALID_SECOND_DB)?;
-    let databases = cx.db.keyspace().databases();
-    let index = |number: i64| {
-        u32::try_from(number).ok().filter(|&index| (index as usize) < databases).map(DbIndex).ok_or(CommandError::DB_OUT_OF_RANGE)
-    };
-    let (a, b) = (index(a)?, index(b)?);
-    cx.db.keyspace().swap(a, b);
-    cx.reply.ok();
     Ok(Outcome::Done)
 }
 

@@ -1,7 +1,7 @@
 //! A bench for handlers: a keyspace without an engine, commands run by name with the arity check of the catalogue, and
 //! what they answered, logged and asked to have repeated.
 
-use crate::command::{Args, CommandError, DataCx, DataHandler, Effects, OwnedArgs, Outcome, Propagate, catalog};
+use crate::command::{Args, CommandError, DataCx, DataHandler, Effects, Outcome, OwnedArgs, Propagate, catalog};
 use crate::keyspace::{Change, DbIndex, Keyspace, UnixMs};
 use crate::object::Limits;
 use crate::resp::reply::{Protocol, Reply};

@@ -71,6 +71,53 @@ impl CommandError {
     pub const EXEC_ABORT: CommandError =
         CommandError::fixed("EXECABORT Transaction discarded because of previous errors.");
 
+    // Strings, keys, SORT.
+    /// A decrement whose negation is no 64-bit integer.
+    pub const DECREMENT_OVERFLOW: CommandError = CommandError::fixed("ERR decrement would overflow");
+    /// LCS of something that is no string.
+    pub const LCS_NOT_STRINGS: CommandError = CommandError::fixed("ERR The specified keys must contain string values");
+    /// LCS with both LEN and IDX.
+    pub const LCS_LEN_AND_IDX: CommandError =
+        CommandError::fixed("ERR If you want both the length and indexes, please just use IDX.");
+    /// LCS of strings whose table would be too large.
+    pub const LCS_TOO_LARGE: CommandError =
+        CommandError::fixed("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+    /// A number of keys that is none, in MSETEX.
+    pub const INVALID_NUMKEYS: CommandError = CommandError::fixed("ERR invalid numkeys value");
+    /// Fewer keys and values than `numkeys` says.
+    pub const WRONG_PAIRS: CommandError = CommandError::fixed("ERR wrong number of key-value pairs");
+    /// A condition DELEX does not know.
+    pub const INVALID_CONDITION: CommandError =
+        CommandError::fixed("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+    /// A digest that is not sixteen hexadecimal digits.
+    pub const INVALID_DIGEST: CommandError = CommandError::fixed("ERR must be exactly 16 hexadecimal characters");
+    /// EXPIRE's NX with another condition.
+    pub const EXPIRE_NX_CLASH: CommandError =
+        CommandError::fixed("ERR NX and XX, GT or LT options at the same time are not compatible");
+    /// EXPIRE's GT with LT.
+    pub const EXPIRE_GT_AND_LT: CommandError =
+        CommandError::fixed("ERR GT and LT options at the same time are not compatible");
+    /// An argument beyond 32 bits.
+    pub const BEYOND_INT: CommandError =
+        CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
+    /// SWAPDB's first index is no number.
+    pub const INVALID_FIRST_DB: CommandError = CommandError::fixed("ERR invalid first DB index");
+    /// SWAPDB's second index is no number.
+    pub const INVALID_SECOND_DB: CommandError = CommandError::fixed("ERR invalid second DB index");
+    /// OBJECT IDLETIME under an LFU policy.
+    pub const IDLETIME_NOT_TRACKED: CommandError = CommandError::fixed(
+        "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
+         policies at runtime LRU and LFU data will take some time to adjust.",
+    );
+    /// OBJECT FREQ without an LFU policy.
+    pub const FREQ_NOT_TRACKED: CommandError = CommandError::fixed(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+         between policies at runtime LRU and LFU data will take some time to adjust.",
+    );
+    /// SORT of what is no number.
+    pub const SORT_NOT_DOUBLE: CommandError =
+        CommandError::fixed("ERR One or more scores can't be converted into double");
+
     /// An error with a fixed text.
     pub const fn fixed(text: &'static str) -> CommandError {
         CommandError(Cow::Borrowed(text.as_bytes()))
@@ -117,6 +164,11 @@ impl CommandError {
         text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
         text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
         CommandError(Cow::Owned(text))
+    }
+
+    /// An option EXPIRE and its like do not know.
+    pub fn unsupported_option(option: &[u8]) -> CommandError {
+        CommandError(Cow::Owned([b"ERR Unsupported option ", option].concat()))
     }
 
     /// A TTL the command does not accept (`name` in lower case).

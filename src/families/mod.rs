@@ -8,6 +8,8 @@ pub mod sets;
 pub mod sort;
 pub mod sorted_sets;
 pub mod strings;
+#[cfg(test)]
+pub mod testing;
 
 use crate::command::{Bound, DataHandler};
 

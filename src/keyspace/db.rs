@@ -80,8 +80,7 @@ impl<'a> DbMut<'a> {
             return false;
         }
         let now = self.keyspace.now;
-        let expired =
-            self.table().get(hash, key).and_then(Object::deadline).is_some_and(|at| now.0 > at as i64);
+        let expired = self.table().get(hash, key).and_then(Object::deadline).is_some_and(|at| now.0 > at as i64);
         if expired && self.keyspace.expire_mode == ExpireMode::Remove {
             self.expire(hash, key);
         }
@@ -124,7 +123,28 @@ impl<'a> DbMut<'a> {
         }
     }
 
-    /// The record of a key, leaving no trace (TYPE, TTL, OBJECT ...).
+    /// The record of a key, of which something else than the value is wanted (EXISTS, TYPE, TTL): counts a hit or miss,
+    /// but records no access.
+    #[inline]
+    pub fn look(&mut self, key: &[u8]) -> Option<&Object> {
+        let hash = hash(key);
+        let gone = self.gone(hash, key);
+        let index = self.index;
+        let keyspace = &mut *self.keyspace;
+        match keyspace.dbs[index.0 as usize].get(hash, key) {
+            Some(object) if !gone => {
+                keyspace.stats.hits += 1;
+                Some(object)
+            }
+            _ => {
+                keyspace.stats.misses += 1;
+                keyspace.log.noted(index, key, Event::KEY_MISS);
+                None
+            }
+        }
+    }
+
+    /// The record of a key, leaving no trace (OBJECT, checks before a change ...).
     #[inline]
     pub fn peek(&mut self, key: &[u8]) -> Option<&Object> {
         let hash = hash(key);
@@ -209,8 +229,9 @@ impl<'a> DbMut<'a> {
         }
         let keyspace = &mut *self.keyspace;
         let clock = keyspace.access.fresh();
-        let (object, created) = keyspace.dbs[self.index.0 as usize]
-            .find_or_insert_with(hash, key, || Object::new(key, NewBody::Payload(make().into_container()), None, clock, 0));
+        let (object, created) = keyspace.dbs[self.index.0 as usize].find_or_insert_with(hash, key, || {
+            Object::new(key, NewBody::Payload(make().into_container()), None, clock, 0)
+        });
         if created {
             keyspace.log.noted(self.index, key, Event::NEW);
         } else if keyspace.touch {
@@ -244,7 +265,11 @@ impl<'a> DbMut<'a> {
         };
         let old_deadline = object.deadline();
         let expired = old_deadline.is_some_and(|at| now.0 > at as i64);
-        let clock = if keyspace.access.lfu && !expired { keyspace.access.accessed(object.clock()) } else { keyspace.access.fresh() };
+        let clock = if keyspace.access.lfu && !expired {
+            keyspace.access.accessed(object.clock())
+        } else {
+            keyspace.access.fresh()
+        };
         object.set_clock(clock);
         let old = object.replace_body(body, 0);
         let deadline = match expiry {

@@ -129,10 +129,14 @@ impl Container {
             Container::SetInts(ints) => ints.alloc_bytes(),
             Container::ListQuick(list) => size_of::<Quicklist>() + list.alloc_bytes(),
             Container::SetTable(table) => {
-                size_of_val(&**table) + table.alloc_bytes() + sampled(table.len(), samples, table.iter().map(|m| m.0.alloc_bytes()))
+                size_of_val(&**table)
+                    + table.alloc_bytes()
+                    + sampled(table.len(), samples, table.iter().map(|m| m.0.alloc_bytes()))
             }
             Container::HashTable(table) => {
-                size_of_val(&**table) + table.alloc_bytes() + sampled(table.len(), samples, table.iter().map(|f| f.alloc_bytes()))
+                size_of_val(&**table)
+                    + table.alloc_bytes()
+                    + sampled(table.len(), samples, table.iter().map(|f| f.alloc_bytes()))
             }
             Container::ZsetTree(scores) => scores.alloc_bytes(samples),
         }
@@ -193,6 +197,8 @@ pub fn memory_usage(object: &Object, samples: usize) -> usize {
 pub enum Value<'a> {
     /// String bytes; become an integer when they are the canonical form of one.
     Bytes(&'a [u8]),
+    /// String bytes that stay bytes even when they are the form of an integer.
+    Literal(&'a [u8]),
     /// A string that is an integer.
     Int(i64),
     /// Anything else.
@@ -204,6 +210,7 @@ impl<'a> Value<'a> {
     pub fn into_body(self) -> NewBody<'a, Container> {
         match self {
             Value::Bytes(bytes) => text::body(bytes),
+            Value::Literal(bytes) => text::literal_body(bytes),
             Value::Int(value) => NewBody::Int(value),
             Value::Container(container) => NewBody::Payload(container),
         }

@@ -1,7 +1,7 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
-use super::{clock, follow, listen, log};
 use super::rim::Rim;
+use super::{clock, follow, listen, log};
 use crate::base::ids::UnixMs;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Facts, ShutdownHow};

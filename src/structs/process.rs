@@ -19,7 +19,11 @@ pub fn raise_open_files(wanted: u64) -> Option<u64> {
     raised.rlim_cur = limit.rlim_max.min(wanted);
     raised.rlim_max = limit.rlim_max;
     // SAFETY: as above.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 { Some(raised.rlim_cur) } else { Some(limit.rlim_cur) }
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 {
+        Some(raised.rlim_cur)
+    } else {
+        Some(limit.rlim_cur)
+    }
 }
 
 /// Name and release of the system and the machine's kind, as INFO's `os`.

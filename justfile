@@ -1,0 +1,33 @@
+# `just` lists the recipes.
+default:
+    @just --list
+
+# Formatting, lints and all Rust tests.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    cargo test
+
+# Unit and property tests only.
+fast filter="":
+    cargo test --lib {{filter}}
+
+# Everything CI runs.
+all:
+    scripts/test
+
+# The differential run: just diff strings,lists 200000 7
+diff families="all" commands="20000" seed="":
+    cargo build
+    python3 tests/differential/diff.py --server target/debug/larder --families {{families}} --commands {{commands}} {{ if seed != "" { "--seed " + seed } else { "" } }} --replay-dir target
+
+# Malformed protocol input and the command table against the reference.
+protocol:
+    cargo build
+    python3 tests/differential/protocol.py
+    python3 tests/differential/command_docs.py
+
+# The redis-py, ioredis, redis-cli and redis-benchmark programs.
+clients:
+    cargo build
+    tests/clients/run target/debug/larder

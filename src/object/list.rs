@@ -437,7 +437,10 @@ mod tests {
         for n in 0..3 {
             list.push(End::Tail, &[b'a' + n], &Limits::default());
         }
-        assert_eq!([0, 2, 3, -1, -3, -4, i64::MIN].map(|i| list.resolve(i)), [Some(0), Some(2), None, Some(2), Some(0), None, None]);
+        assert_eq!(
+            [0, 2, 3, -1, -3, -4, i64::MIN].map(|i| list.resolve(i)),
+            [Some(0), Some(2), None, Some(2), Some(0), None, None]
+        );
     }
 
     #[test]

@@ -81,6 +81,9 @@ impl Scores {
     /// Bytes on the heap; `samples` as for [`Container::alloc_bytes`].
     pub fn alloc_bytes(&self, samples: usize) -> usize {
         let members = self.table.iter().map(|member| member.0.alloc_bytes());
-        size_of::<Scores>() + self.table.alloc_bytes() + self.tree.alloc_bytes() + super::sampled(self.len(), samples, members)
+        size_of::<Scores>()
+            + self.table.alloc_bytes()
+            + self.tree.alloc_bytes()
+            + super::sampled(self.len(), samples, members)
     }
 }

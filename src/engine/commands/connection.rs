@@ -163,7 +163,9 @@ fn same_secret(given: &[u8], wanted: &[u8]) -> bool {
 impl Engine {
     /// Logs a client in. Errors: wrong user or password.
     fn log_in(&mut self, index: ClientIndex, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-        let right = user == b"default" && (!self.options.password_required || same_secret(password, self.config.string(crate::config::Key::Requirepass)));
+        let right = user == b"default"
+            && (!self.options.password_required
+                || same_secret(password, self.config.string(crate::config::Key::Requirepass)));
         if !right {
             return Err(CommandError::WRONG_PASS);
         }

@@ -317,15 +317,10 @@ impl Elements {
             }
             return;
         }
+        if let Some(set) = Set::of(container) {
+            return set.iter().skip(start).take(count).for_each(|item| self.push_item(item));
+        }
         match container {
-            Container::SetInts(ints) => {
-                let mut digits = itoa::Buffer::new();
-                ints.iter().skip(start).take(count).for_each(|value| self.push(digits.format(value).as_bytes()));
-            }
-            Container::SetPacked(pack) => pack.iter().skip(start).take(count).for_each(|item| self.push_item(item)),
-            Container::SetTable(table) => {
-                table.iter().skip(start).take(count).for_each(|member| self.push(member.key()));
-            }
             // Members and scores by turns.
             Container::ZsetPacked(pack) if backwards => {
                 let members = pack.iter().rev().skip(1).step_by(2);

@@ -174,9 +174,10 @@ def sort(g):
     if g.chance(0.2):
         store = True
         words.append([b"STORE", g.key(b"l", 0.05)])
+    g.shuffle(words)
+    # Last, so that an option without its operand does not take the next word for it.
     if g.chance(0.02):
         words.append([g.choice([b"FOO", b"LIMIT", b"BY", b"GET"])])
-    g.shuffle(words)
     flat = [w for part in words for w in part]
     # Without a total order the elements come as the container holds them, or as an unstable sort left ties.
     loose = (nosort and not key.startswith((b"l", b"z"))) or (by and alpha) or nosort

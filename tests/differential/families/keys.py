@@ -174,18 +174,21 @@ def sort(g):
     if g.chance(0.2):
         store = True
         words.append([b"STORE", g.key(b"l", 0.05)])
+    g.shuffle(words)
+    # Last, so that an option without its operand does not take the next word for it.
     if g.chance(0.02):
         words.append([g.choice([b"FOO", b"LIMIT", b"BY", b"GET"])])
-    g.shuffle(words)
     flat = [w for part in words for w in part]
     # Without a total order the elements come as the container holds them, or as an unstable sort left ties.
     loose = (nosort and not key.startswith((b"l", b"z"))) or (by and alpha) or nosort
     how = "exact" if not loose else "same_size" if limited else "unordered"
+    # The reference takes an ERANGE that an earlier command left in errno for one of its own; this SCAN clears it.
+    before = one(b"SCAN", b"0", b"COUNT", b"0")
     if store and loose:
         target = words[[w[0] for w in words].index(b"STORE")][1]
-        return one(b"SORT", key, *flat) + one(b"DEL", target)
+        return before + one(b"SORT", key, *flat) + one(b"DEL", target)
     name = b"SORT" if store else g.choice([b"SORT", b"SORT", b"SORT_RO"])
-    return one(name, key, *flat, how=how)
+    return before + one(name, key, *flat, how=how)
 
 
 @op(0.5)

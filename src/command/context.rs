@@ -45,7 +45,8 @@ impl<'a> DataCx<'a> {
         match seconds.times_ceil(1000) {
             None | Some(..0) => Err(CommandError::TIMEOUT_NEGATIVE),
             Some(0) => Ok(None),
-            Some(ms) => Ok(Some(UnixMs(self.now.0.saturating_add(ms)))),
+            // A moment that no clock reaches is for ever too.
+            Some(ms) => Ok(self.now.0.checked_add(ms).filter(|&at| at < i64::MAX).map(UnixMs)),
         }
     }
 }

@@ -8,8 +8,8 @@
 use std::fmt;
 use std::ops::Add;
 
-use rustc_apfloat::{Float, Round, Status};
 use rustc_apfloat::ieee::X87DoubleExtended;
+use rustc_apfloat::{Float, Round, Status};
 
 use super::float::{has_nonzero_digit, round_to_even, scan_exponent, scan_hex, split_sign};
 

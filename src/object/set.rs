@@ -1,7 +1,8 @@
 //! Set values.
 
 use super::{Container, Kind, Typed};
-use crate::structs::table::Entry;
+use crate::structs::listpack::parse_int;
+use crate::structs::table::{Entry, hash};
 use crate::structs::thin::ThinBytes;
 use ref_cast::RefCast;
 
@@ -37,6 +38,26 @@ impl Set {
             Container::SetInts(ints) => ints.len(),
             Container::SetPacked(pack) => pack.len(),
             Container::SetTable(table) => table.len(),
+            _ => unreachable!("the type was checked when the reference was made"),
+        }
+    }
+
+    /// Whether the member is there. O(1), packed O(n), integers O(log n).
+    pub fn contains(&self, member: &[u8]) -> bool {
+        match &self.0 {
+            Container::SetInts(ints) => parse_int(member).is_some_and(|value| ints.contains(value)),
+            Container::SetPacked(pack) => pack.find(member, 0).is_some(),
+            Container::SetTable(table) => table.get(hash(member), member).is_some(),
+            _ => unreachable!("the type was checked when the reference was made"),
+        }
+    }
+
+    /// All members, in any order. O(n).
+    pub fn for_each(&self, f: &mut dyn FnMut(&[u8])) {
+        match &self.0 {
+            Container::SetInts(ints) => ints.iter().for_each(|value| f(itoa::Buffer::new().format(value).as_bytes())),
+            Container::SetPacked(pack) => pack.iter().for_each(|item| f(item.as_str_buf(&mut [0; 24]))),
+            Container::SetTable(table) => table.for_each(|member| f(member.key())),
             _ => unreachable!("the type was checked when the reference was made"),
         }
     }

@@ -256,9 +256,9 @@ impl SortedSet {
     /// See `Table::scan`.
     pub fn scan(&self, cursor: u64, count: usize, f: &mut dyn FnMut(Item<'_>, RawScore<'_>)) -> u64 {
         match &self.0 {
-            Container::ZsetTree(scores) => {
-                scores.table.scan(cursor, count, &mut |entry| f(Item::Bytes(entry.key()), RawScore::Number(entry.score())))
-            }
+            Container::ZsetTree(scores) => scores
+                .table
+                .scan(cursor, count, &mut |entry| f(Item::Bytes(entry.key()), RawScore::Number(entry.score()))),
             _ => {
                 self.for_range(0..usize::MAX, false, f);
                 0
@@ -461,6 +461,9 @@ impl Scores {
     /// Bytes on the heap; `samples` as for [`Container::alloc_bytes`].
     pub fn alloc_bytes(&self, samples: usize) -> usize {
         let members = self.table.iter().map(Scored::alloc_bytes);
-        size_of::<Scores>() + self.table.alloc_bytes() + self.tree.alloc_bytes() + super::sampled(self.len(), samples, members)
+        size_of::<Scores>()
+            + self.table.alloc_bytes()
+            + self.tree.alloc_bytes()
+            + super::sampled(self.len(), samples, members)
     }
 }

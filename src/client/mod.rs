@@ -292,12 +292,18 @@ impl Client {
 
     /// Bytes of memory the client holds, buffers included.
     pub fn memory_bytes(&self) -> usize {
-        let transaction = self.transaction.as_ref().map_or(0, |t| t.argument_bytes + t.queue.len() * size_of::<(u16, OwnedArgs)>());
+        let transaction =
+            self.transaction.as_ref().map_or(0, |t| t.argument_bytes + t.queue.len() * size_of::<(u16, OwnedArgs)>());
         let watched: usize = self.watched.iter().map(|(_, key)| key.len() + 64).sum();
         let subscribed = self.subscriptions.as_ref().map_or(0, |subs| {
             let sets = [&subs.channels, &subs.patterns, &subs.shard_channels];
             sets.iter().flat_map(|set| set.iter()).map(|name| name.len() + 64).sum()
         });
-        size_of::<Client>() + self.out.capacity() + (self.query.used + self.query.free) as usize + transaction + watched + subscribed
+        size_of::<Client>()
+            + self.out.capacity()
+            + (self.query.used + self.query.free) as usize
+            + transaction
+            + watched
+            + subscribed
     }
 }

@@ -255,7 +255,12 @@ impl KeySpec {
 
     /// `numkeys key [key ...]` beginning at `index`.
     pub const fn keynum(flags: &'static [KeyFlag], index: i32) -> KeySpec {
-        KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::KeyNum { index: 0, first: 1, step: 1 }, notes: "" }
+        KeySpec {
+            flags,
+            begin: BeginSearch::Index(index),
+            find: FindKeys::KeyNum { index: 0, first: 1, step: 1 },
+            notes: "",
+        }
     }
 
     /// Appends the positions of this group's keys in `args`; false when the group is not to be found there.

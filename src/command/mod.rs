@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod context;
 pub mod effects;
 pub mod error;
+pub mod keys;
 pub mod meta;
 
 pub use args::{Args, OwnedArgs};

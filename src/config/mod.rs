@@ -6,12 +6,21 @@
 //! messages are those clients of Redis 7.0 know. Leaves out what a setting does: rooms take their own `Options`, which
 //! the engine fills from here. Nothing here opens a file or reads a clock: bytes are passed in.
 
+pub mod cli;
 mod directives;
+pub mod docs;
+mod env;
+pub mod file;
+mod fuzz;
 mod key;
+pub mod rewrite;
 mod set;
 pub mod table;
 mod value;
 
+pub use cli::{StartError, Startup};
+pub use file::{ConfigError, Loaded, Origins, Sources};
+pub use fuzz::fuzz_config;
 pub use key::Key;
 pub use set::{SetAt, SetError};
 pub use table::{Directive, directive, lookup};
@@ -245,8 +254,8 @@ impl Config {
 
     /// CONFIG GET: names and values that match any of the patterns, each name once.
     ///
-    /// A pattern without `*`, `?` and `[` is a name: it is answered as it was written, and only so are hidden directives
-    /// found. Aliases are names of their own. O(patterns * directives).
+    /// A pattern without `*`, `?` and `[` is a name: it is answered as it was written, and only so are hidden
+    /// directives found. Aliases are names of their own. O(patterns * directives).
     pub fn get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
         // Two seats a row: its name and its alias.
         let mut seen = [[false; 2]; COUNT];

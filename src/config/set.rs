@@ -1,8 +1,8 @@
 //! Changing values: several at once, whole or not at all.
 //!
 //! Owns the rules of CONFIG SET and the texts of its errors. Promises: after an error nothing has changed. Leaves out
-//! what follows from a change (listening on another port, say): the engine applies the keys it is told, and goes back to
-//! a snapshot when that fails, with `SetError::apply` for the answer.
+//! what follows from a change (listening on another port, say): the engine applies the keys it is told, and goes back
+//! to a snapshot when that fails, with `SetError::apply` for the answer.
 
 use super::key::Key;
 use super::table::{Directive, directive, lookup};

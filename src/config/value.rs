@@ -417,8 +417,8 @@ fn show_percentiles(numbers: &[f64]) -> String {
     out
 }
 
-/// A decimal number as C's `strtol` takes it when the whole word must be used: leading spaces and a plus are skipped, no
-/// digits at all are 0 when the word is empty, and what is out of range is held at the bounds.
+/// A decimal number as C's `strtol` takes it when the whole word must be used: leading spaces and a plus are skipped,
+/// no digits at all are 0 when the word is empty, and what is out of range is held at the bounds.
 fn strtol(word: &[u8]) -> Option<i64> {
     let start = word.iter().position(|b| !b.is_ascii_whitespace() && *b != 11).unwrap_or(0);
     let (negative, digits) = match &word[start..] {

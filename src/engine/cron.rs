@@ -105,7 +105,9 @@ impl Engine {
             seen += 1;
             let client = &self.clients[index];
             let idle_s = (self.now.0 - client.active_at.0) / 1000;
-            let exempt = client.blocked.is_some() || client.subscriptions.is_some() || client.flags.contains(ClientFlags::MONITOR);
+            let exempt = client.blocked.is_some()
+                || client.subscriptions.is_some()
+                || client.flags.contains(ClientFlags::MONITOR);
             if self.options.idle_timeout_s != 0 && !exempt && idle_s > self.options.idle_timeout_s as i64 {
                 tracing::debug!(target: "verbose", "Closing idle client");
                 self.close(index, false);

@@ -87,8 +87,7 @@ impl Engine {
         let command = self.table.get(id);
         // What is queued is kept in memory whatever it does; EXEC needs room when a queued command does.
         let queued = self.clients[index].flags.contains(ClientFlags::MULTI) && !command.runs_inside_multi();
-        let needs_room =
-            command.has(Flag::Denyoom) || queued || command.name == "exec" && self.queue_needs_room(index);
+        let needs_room = command.has(Flag::Denyoom) || queued || command.name == "exec" && self.queue_needs_room(index);
         (!roomy && needs_room).then_some(CommandError::OOM)
     }
 
@@ -125,7 +124,15 @@ impl super::table::Command {
     fn allowed_while_subscribed(&self) -> bool {
         matches!(
             self.name.as_str(),
-            "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe" | "ping" | "quit" | "reset"
+            "subscribe"
+                | "unsubscribe"
+                | "psubscribe"
+                | "punsubscribe"
+                | "ssubscribe"
+                | "sunsubscribe"
+                | "ping"
+                | "quit"
+                | "reset"
         )
     }
 

@@ -49,8 +49,6 @@ pub enum Ask {
     },
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged(Vec<crate::config::Key>),
-    /// Hold the whole server for this long (DEBUG SLEEP).
-    Sleep(std::time::Duration),
     /// Kill the process as DEBUG SEGFAULT and its like ask.
     Crash,
 }
@@ -96,15 +94,28 @@ pub struct Facts {
     pub total_memory: u64,
 }
 
+/// CPU seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CpuTime {
+    /// In the kernel.
+    pub system_s: f64,
+    /// Outside it.
+    pub user_s: f64,
+}
+
 /// A measurement only the rim can take.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// CPU seconds in the kernel.
-    pub cpu_system_s: f64,
-    /// CPU seconds outside it.
-    pub cpu_user_s: f64,
-    /// Resident bytes.
+    /// CPU time of the whole process.
+    pub process: CpuTime,
+    /// CPU time of the loop's thread.
+    pub event_loop: CpuTime,
+    /// Bytes of the process in physical memory.
     pub resident_bytes: u64,
+    /// Those of them that belong to no file: heap and stacks.
+    pub anonymous_bytes: u64,
+    /// Bytes the allocator holds ready, in use or not.
+    pub committed_bytes: u64,
 }
 
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.
@@ -118,6 +129,10 @@ pub struct Senses {
     pub usage: fn() -> Usage,
     /// Bytes allocated now.
     pub used_memory: fn() -> usize,
+    /// Gives memory that is free inside the allocator back to the system.
+    pub purge_memory: fn(),
+    /// Holds the whole server for this long (DEBUG SLEEP).
+    pub sleep: fn(std::time::Duration),
 }
 
 /// All state of the server.
@@ -191,8 +206,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with empty databases. Errors: a `rename-command` that names no command.
-    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, String> {
+    /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
+    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, (usize, &'static str)> {
         let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
@@ -233,9 +248,9 @@ impl Engine {
             reclaim_pending: Default::default(),
             config,
         };
-        for renamed in engine.config.renamed_commands() {
+        for (at, renamed) in engine.config.renamed_commands().iter().enumerate() {
             let (from, to) = (String::from_utf8_lossy(&renamed.from), String::from_utf8_lossy(&renamed.to));
-            engine.table.rename(&from, &to).map_err(|reason| format!("rename-command {from}: {reason}"))?;
+            engine.table.rename(&from, &to).map_err(|reason| (at, reason))?;
         }
         engine.apply_all();
         engine.begin_turn();
@@ -348,12 +363,6 @@ impl Engine {
     /// The number of a database, if in range.
     pub fn db_index(&self, number: i64) -> Option<DbIndex> {
         (0..self.keyspace.databases() as i64).contains(&number).then_some(DbIndex(number as u32))
-    }
-
-    /// The monotonic time in nanoseconds at which the last command ended.
-    #[inline]
-    pub(crate) fn clock_ns(&self) -> u64 {
-        self.clock_ns
     }
 }
 

@@ -150,7 +150,8 @@ impl Engine {
         for id in told {
             let Some(index) = self.client_by_id(id) else { continue };
             let flags = self.clients[index].flags;
-            if !flags.contains(ClientFlags::TRACKING) || flags.contains(ClientFlags::TRACKING_NOLOOP) && by == Some(id) {
+            if !flags.contains(ClientFlags::TRACKING) || flags.contains(ClientFlags::TRACKING_NOLOOP) && by == Some(id)
+            {
                 continue;
             }
             self.send_invalidation(index, Some(&[key]));
@@ -210,7 +211,8 @@ impl Engine {
             },
         };
         let client = &mut self.clients[target];
-        let listens = client.subscriptions.as_ref().is_some_and(|subs| subs.channels.contains(&b"__redis__:invalidate"[..]));
+        let listens =
+            client.subscriptions.as_ref().is_some_and(|subs| subs.channels.contains(&b"__redis__:invalidate"[..]));
         let resp3 = client.protocol() == Protocol::Resp3;
         if !resp3 && !(redirect.is_some() && listens) {
             return;

@@ -1,5 +1,5 @@
 //! Keys whatever their type: removing, renaming, copying, walking them, and what OBJECT tells about them. Deadlines are
-//! in `expiry`; flushing and selecting databases belong to the engine.
+//! in `expiry`; flushing, selecting and swapping databases belong to the engine.
 //!
 //! Promise: a failed command leaves both keys as they were. COPY takes constant time for every type: the copy shares the
 //! value's nodes until one of the two changes.
@@ -7,7 +7,6 @@
 mod expiry;
 
 use crate::base::glob::{glob_match, matches_all};
-use crate::base::num;
 use crate::command::{Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::{DbIndex, Event};
 use crate::object::{self, Object};
@@ -38,7 +37,6 @@ pub const COMMANDS: &[Bound<DataHandler>] = &[
     data("rename", rename),
     data("renamenx", renamenx),
     data("scan", scan),
-    data("swapdb", swapdb),
     data("touch", touch),
     data("ttl", expiry::ttl),
     data("type", type_),
@@ -254,22 +252,6 @@ fn copy(cx: &mut DataCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-fn swapdb(cx: &mut DataCx<'_>) -> CmdResult {
-    let number = |at: usize, error: CommandError| {
-        num::parse_i64(cx.args.at(at)).filter(|&index| i32::try_from(index).is_ok()).ok_or(error)
-    };
-    let a = number(1, CommandError::INVALID_FIRST_DB)?;
-    let b = number(2, CommandError::INVALID_SECOND_DB)?;
-    let databases = cx.db.keyspace().databases();
-    let index = |number: i64| {
-        u32::try_from(number).ok().filter(|&index| (index as usize) < databases).map(DbIndex).ok_or(CommandError::DB_OUT_OF_RANGE)
-    };
-    let (a, b) = (index(a)?, index(b)?);
-    cx.db.keyspace().swap(a, b);
-    cx.reply.ok();
-    Ok(Outcome::Done)
-}
-
 /// The database whose number is the argument at this position. Errors: no number, no such database.
 fn database(cx: &mut DataCx<'_>, at: usize) -> Result<DbIndex, CommandError> {
     let number = i32::try_from(cx.integer(at)?).map_err(|_| CommandError::BEYOND_INT)?;
@@ -412,10 +394,8 @@ mod tests {
         assert_eq!(bench.run("MOVE a 1"), ":0\r\n");
         assert_eq!(bench.run("MOVE b 1"), ":1\r\n");
         assert_eq!(bench.run("MOVE b 0"), bench.error(&CommandError::SAME_OBJECT));
-        assert_eq!(bench.run("SWAPDB 0 1"), "+OK\r\n");
+        bench.db = DbIndex(1);
         assert_eq!(bench.run("EXISTS a b b"), ":3\r\n");
-        assert_eq!(bench.run("SWAPDB x 1"), "-ERR invalid first DB index\r\n");
-        assert_eq!(bench.run("SWAPDB 0 -1"), "-ERR DB index is out of range\r\n");
     }
 
     #[test]
@@ -424,7 +404,7 @@ mod tests {
         for i in 0..500 {
             bench.run(&format!("SET key:{i} {i}"));
         }
-        bench.run("SADD set x");
+        bench.run("RPUSH list x");
         let mut seen = Vec::new();
         let mut cursor = "0".to_owned();
         loop {
@@ -439,7 +419,7 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 500);
-        assert_eq!(bench.run("SCAN 0 COUNT 100000 TYPE set"), "*2\r\n$1\r\n0\r\n*1\r\n$3\r\nset\r\n");
+        assert_eq!(bench.run("SCAN 0 COUNT 100000 TYPE LIST"), "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nlist\r\n");
         assert_eq!(bench.run("SCAN 0 COUNT 100000 TYPE foo"), "*2\r\n$1\r\n0\r\n*0\r\n");
         assert_eq!(bench.run("SCAN 0 COUNT 0"), "-ERR syntax error\r\n");
         assert_eq!(bench.run("SCAN 0 MATCH"), "-ERR syntax error\r\n");

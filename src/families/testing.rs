@@ -1,7 +1,7 @@
 //! A bench for handlers: a keyspace without an engine, commands run by name with the arity check of the catalogue, and
 //! what they answered, logged and asked to have repeated.
 
-use crate::command::{Args, CommandError, DataCx, DataHandler, Effects, OwnedArgs, Outcome, Propagate, catalog};
+use crate::command::{Args, CommandError, DataCx, DataHandler, Effects, Outcome, OwnedArgs, Propagate, catalog};
 use crate::keyspace::{Change, DbIndex, Keyspace, UnixMs};
 use crate::object::Limits;
 use crate::resp::reply::{Protocol, Reply};
@@ -145,8 +145,8 @@ impl Bench {
 fn resolve(args: Args<'_>) -> (String, DataHandler) {
     let word = |at: usize| String::from_utf8_lossy(args.get(at).unwrap_or_default()).to_ascii_lowercase();
     let names = [word(0), format!("{}|{}", word(0), word(1))];
-    let all = super::ALL.iter().flat_map(|commands| commands.iter());
-    let found = all.filter(|command| names.iter().any(|name| name == command.name)).last();
-    let bound = found.unwrap_or_else(|| panic!("no family has {:?}", names[0]));
+    let mut all = super::ALL.iter().flat_map(|commands| commands.iter());
+    let bound = all.find(|command| names.iter().any(|name| name == command.name));
+    let bound = bound.unwrap_or_else(|| panic!("no family has {:?}", names[0]));
     (bound.name.to_owned(), bound.handler)
 }

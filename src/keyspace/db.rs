@@ -80,8 +80,7 @@ impl<'a> DbMut<'a> {
             return false;
         }
         let now = self.keyspace.now;
-        let expired =
-            self.table().get(hash, key).and_then(Object::deadline).is_some_and(|at| now.0 > at as i64);
+        let expired = self.table().get(hash, key).and_then(Object::deadline).is_some_and(|at| now.0 > at as i64);
         if expired && self.keyspace.expire_mode == ExpireMode::Remove {
             self.expire(hash, key);
         }
@@ -230,8 +229,9 @@ impl<'a> DbMut<'a> {
         }
         let keyspace = &mut *self.keyspace;
         let clock = keyspace.access.fresh();
-        let (object, created) = keyspace.dbs[self.index.0 as usize]
-            .find_or_insert_with(hash, key, || Object::new(key, NewBody::Payload(make().into_container()), None, clock, 0));
+        let (object, created) = keyspace.dbs[self.index.0 as usize].find_or_insert_with(hash, key, || {
+            Object::new(key, NewBody::Payload(make().into_container()), None, clock, 0)
+        });
         if created {
             keyspace.log.noted(self.index, key, Event::NEW);
         } else if keyspace.touch {
@@ -265,7 +265,11 @@ impl<'a> DbMut<'a> {
         };
         let old_deadline = object.deadline();
         let expired = old_deadline.is_some_and(|at| now.0 > at as i64);
-        let clock = if keyspace.access.lfu && !expired { keyspace.access.accessed(object.clock()) } else { keyspace.access.fresh() };
+        let clock = if keyspace.access.lfu && !expired {
+            keyspace.access.accessed(object.clock())
+        } else {
+            keyspace.access.fresh()
+        };
         object.set_clock(clock);
         let old = object.replace_body(body, 0);
         let deadline = match expiry {

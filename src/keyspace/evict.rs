@@ -49,7 +49,13 @@ pub struct EvictionPool {
 
 impl Keyspace {
     /// Evicts one key by the policy and logs it; false when there is none to evict. `samples` is `maxmemory-samples`.
-    pub fn evict_one(&mut self, policy: Policy, samples: usize, pool: &mut EvictionPool, rng: &mut fastrand::Rng) -> bool {
+    pub fn evict_one(
+        &mut self,
+        policy: Policy,
+        samples: usize,
+        pool: &mut EvictionPool,
+        rng: &mut fastrand::Rng,
+    ) -> bool {
         let victim = match policy {
             Policy::NoEviction => None,
             Policy::VolatileTtl => self.earliest(),
@@ -72,7 +78,12 @@ impl Keyspace {
         Some((DbIndex(at as u32), object.key().into()))
     }
 
-    fn random_victim(&mut self, policy: Policy, pool: &mut EvictionPool, rng: &mut fastrand::Rng) -> Option<(DbIndex, Box<[u8]>)> {
+    fn random_victim(
+        &mut self,
+        policy: Policy,
+        pool: &mut EvictionPool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<(DbIndex, Box<[u8]>)> {
         for _ in 0..self.dbs.len() {
             let at = pool.next_db % self.dbs.len();
             pool.next_db = at + 1;
@@ -103,7 +114,13 @@ impl Keyspace {
         }
     }
 
-    fn idlest(&mut self, policy: Policy, samples: usize, pool: &mut EvictionPool, rng: &mut fastrand::Rng) -> Option<(DbIndex, Box<[u8]>)> {
+    fn idlest(
+        &mut self,
+        policy: Policy,
+        samples: usize,
+        pool: &mut EvictionPool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<(DbIndex, Box<[u8]>)> {
         // A few rounds: a pool of keys that are all gone by now, or samples without any candidate, are not the end.
         for _ in 0..64 {
             let mut any = false;
@@ -128,7 +145,9 @@ impl Keyspace {
                 return None;
             }
             while let Some((merit, db, key)) = pool.candidates.pop() {
-                let Some(object) = self.dbs.get(db.0 as usize).and_then(|table| table.get(hash(&key), &key)) else { continue };
+                let Some(object) = self.dbs.get(db.0 as usize).and_then(|table| table.get(hash(&key), &key)) else {
+                    continue;
+                };
                 let stale = policy.volatile_only() && object.deadline().is_none() || self.merit(policy, object) < merit;
                 if !stale {
                     return Some((db, key));

@@ -61,7 +61,8 @@ impl Garbage {
         match self {
             Garbage::Object(object) => crate::object::memory_usage(object, 5),
             Garbage::Table(table) => {
-                table.alloc_bytes() + crate::object::sampled(table.len(), 5, table.iter().map(|o| crate::object::memory_usage(o, 5)))
+                table.alloc_bytes()
+                    + crate::object::sampled(table.len(), 5, table.iter().map(|o| crate::object::memory_usage(o, 5)))
             }
         }
     }

@@ -129,10 +129,14 @@ impl Container {
             Container::SetInts(ints) => ints.alloc_bytes(),
             Container::ListQuick(list) => size_of::<Quicklist>() + list.alloc_bytes(),
             Container::SetTable(table) => {
-                size_of_val(&**table) + table.alloc_bytes() + sampled(table.len(), samples, table.iter().map(|m| m.0.alloc_bytes()))
+                size_of_val(&**table)
+                    + table.alloc_bytes()
+                    + sampled(table.len(), samples, table.iter().map(|m| m.0.alloc_bytes()))
             }
             Container::HashTable(table) => {
-                size_of_val(&**table) + table.alloc_bytes() + sampled(table.len(), samples, table.iter().map(|f| f.alloc_bytes()))
+                size_of_val(&**table)
+                    + table.alloc_bytes()
+                    + sampled(table.len(), samples, table.iter().map(|f| f.alloc_bytes()))
             }
             Container::ZsetTree(scores) => scores.alloc_bytes(samples),
         }

@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod latency;
 pub mod slowlog;
+pub mod sparkline;
 
 pub use commands::CommandStats;
 pub use latency::LatencyMonitor;

@@ -145,7 +145,13 @@ pub async fn serve(rim: Rc<Rim>, index: ClientIndex, id: ClientId, mut incoming:
 
 impl Rim {
     /// Reads once. `Some(true)`: there may be more to read; `None`: the connection ended.
-    fn poll_read(&self, cx: &mut Context<'_>, index: ClientIndex, id: ClientId, incoming: &mut Incoming) -> Poll<io::Result<Option<bool>>> {
+    fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        index: ClientIndex,
+        id: ClientId,
+        incoming: &mut Incoming,
+    ) -> Poll<io::Result<Option<bool>>> {
         if !self.turn.borrow().has_room() {
             self.run_turn();
         }
@@ -202,7 +208,12 @@ impl Rim {
 }
 
 /// Appends up to `most` bytes of a socket to a buffer.
-fn poll_append(incoming: &mut Incoming, cx: &mut Context<'_>, buffer: &mut Vec<u8>, most: usize) -> Poll<io::Result<usize>> {
+fn poll_append(
+    incoming: &mut Incoming,
+    cx: &mut Context<'_>,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> Poll<io::Result<usize>> {
     let before = buffer.len();
     buffer.resize(before + most.min(buffer.capacity() - before).max(1), 0);
     let mut into = ReadBuf::new(&mut buffer[before..]);

@@ -37,7 +37,10 @@ pub fn raise_descriptor_limit(clients: usize) -> usize {
     let wanted = clients as u64 + OWN_DESCRIPTORS;
     match rlimit(wanted) {
         Some(granted) if granted < wanted => {
-            tracing::warn!("The open files limit of {granted} allows {} clients", granted.saturating_sub(OWN_DESCRIPTORS));
+            tracing::warn!(
+                "The open files limit of {granted} allows {} clients",
+                granted.saturating_sub(OWN_DESCRIPTORS)
+            );
             granted.saturating_sub(OWN_DESCRIPTORS) as usize
         }
         _ => clients,

@@ -62,7 +62,8 @@ pub fn install() {
 /// Writes one line, at a level given by its mark.
 pub fn line(mark: char, message: &str) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut text = format!("{}:M {} {mark} {message}", std::process::id(), local_time(now.as_secs() as i64, now.subsec_millis()));
+    let mut text =
+        format!("{}:M {} {mark} {message}", std::process::id(), local_time(now.as_secs() as i64, now.subsec_millis()));
     text.retain(|character| character != '\n');
     text.push('\n');
     let file = FILE.read().ok().and_then(|file| file.clone());

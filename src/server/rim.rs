@@ -9,7 +9,6 @@ use crate::client::{ClientFlags, Endpoints};
 use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The shared state of the rim.
@@ -200,7 +199,6 @@ impl Rim {
                 Ask::ConfigChanged(keys) => {
                     self.config_changes.borrow_mut().extend(keys);
                 }
-                Ask::Sleep(time) => std::thread::sleep(time.min(Duration::from_secs(3600))),
                 Ask::Crash => std::process::abort(),
             }
         }

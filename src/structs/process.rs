@@ -19,7 +19,11 @@ pub fn raise_open_files(wanted: u64) -> Option<u64> {
     raised.rlim_cur = limit.rlim_max.min(wanted);
     raised.rlim_max = limit.rlim_max;
     // SAFETY: as above.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 { Some(raised.rlim_cur) } else { Some(limit.rlim_cur) }
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 {
+        Some(raised.rlim_cur)
+    } else {
+        Some(limit.rlim_cur)
+    }
 }
 
 /// Name and release of the system and the machine's kind, as INFO's `os`.
@@ -41,4 +45,31 @@ pub fn total_memory() -> u64 {
     // SAFETY: sysconf takes no pointers.
     let (pages, page_bytes) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
     (pages.max(0) as u64) * (page_bytes.max(0) as u64)
+}
+
+/// Bytes of a page of memory.
+pub fn page_bytes() -> u64 {
+    // SAFETY: sysconf takes no pointers.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
+}
+
+/// CPU seconds of the process, in the kernel and outside it.
+pub fn cpu_seconds() -> (f64, f64) {
+    seconds_of(libc::RUSAGE_SELF)
+}
+
+/// CPU seconds of the calling thread, in the kernel and outside it.
+pub fn thread_cpu_seconds() -> (f64, f64) {
+    seconds_of(libc::RUSAGE_THREAD)
+}
+
+fn seconds_of(who: libc::c_int) -> (f64, f64) {
+    // SAFETY: rusage is plain numbers, for which all zeros are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is valid and writable.
+    if unsafe { libc::getrusage(who, &mut usage) } != 0 {
+        return (0.0, 0.0);
+    }
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    (seconds(usage.ru_stime), seconds(usage.ru_utime))
 }

@@ -22,7 +22,8 @@ pub(in crate::config) const SECTION: Section = Section {
         int(Key::ClusterReplicaValidityFactor, "cluster-replica-validity-factor", 0, INT_MAX, "10")
             .alias("cluster-slave-validity-factor")
             .not_yet(
-                "How old, in node timeouts, a replica's data may be for it to stand for election; 0 takes any age.",
+                "How old, in node timeouts, a replica's data may be for it to stand for election; 0 \
+                 takes any age.",
             ),
         yes_no(Key::ClusterReplicaNoFailover, "cluster-replica-no-failover", "no")
             .alias("cluster-slave-no-failover")

@@ -31,8 +31,10 @@ pub(in crate::config) const SECTION: Section = Section {
             .works("How many keys are compared to choose one to evict."),
         int(Key::MaxmemoryEvictionTenacity, "maxmemory-eviction-tenacity", 0, 100, "10")
             .works("How long one eviction pass may take, from 0 (short) to 100 (until done)."),
-        memory_or_percent(Key::MaxmemoryClients, "maxmemory-clients", "0")
-            .works("Bytes that all client buffers together may take, or a percentage of maxmemory; 0 sets no limit."),
+        memory_or_percent(Key::MaxmemoryClients, "maxmemory-clients", "0").works(
+            "Bytes that all client buffers together may take, or a percentage of maxmemory; 0 sets \
+                 no limit.",
+        ),
         int(Key::LfuLogFactor, "lfu-log-factor", 0, INT_MAX, "10").works("How slowly the access counter of LFU grows."),
         int(Key::LfuDecayTime, "lfu-decay-time", 0, INT_MAX, "1")
             .works("Minutes after which the access counter of LFU loses one."),

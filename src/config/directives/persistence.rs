@@ -11,7 +11,8 @@ pub(in crate::config) const SECTION: Section = Section {
     intro: "Snapshots and the append-only log.",
     rows: &[
         list(Key::Save, "save", ListKind::Save, "3600 1 300 100 60 10000").not_yet(
-            "Pairs 'seconds changes': saves a snapshot when so many changes are that old. Empty: never by itself.",
+            "Pairs 'seconds changes': saves a snapshot when so many changes are that old. Empty: \
+                 never by itself.",
         ),
         text(Key::Dbfilename, "dbfilename", "dump.rdb").protected().not_yet("Name of the snapshot file inside dir."),
         yes_no(Key::Rdbcompression, "rdbcompression", "yes").not_yet("Compresses long strings in snapshots."),

@@ -38,7 +38,12 @@ pub const ALL: [&[Bound<EngineHandler>]; 13] = [
 /// A command's arguments with its secrets hidden, if it has any; `None` when it is shown as it is.
 pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
     let hide = |from: usize| {
-        Some(args.iter().enumerate().map(|(i, arg)| if i >= from { b"(redacted)".to_vec() } else { arg.to_vec() }).collect())
+        Some(
+            args.iter()
+                .enumerate()
+                .map(|(i, arg)| if i >= from { b"(redacted)".to_vec() } else { arg.to_vec() })
+                .collect(),
+        )
     };
     match name {
         "auth" => hide(1),
@@ -54,7 +59,11 @@ pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
         "hello" => {
             let at = args.iter().position(|arg| arg.eq_ignore_ascii_case(b"AUTH"))?;
             let parts = args.iter().enumerate();
-            Some(parts.map(|(i, arg)| if i == at + 1 || i == at + 2 { b"(redacted)".to_vec() } else { arg.to_vec() }).collect())
+            Some(
+                parts
+                    .map(|(i, arg)| if i == at + 1 || i == at + 2 { b"(redacted)".to_vec() } else { arg.to_vec() })
+                    .collect(),
+            )
         }
         _ => None,
     }

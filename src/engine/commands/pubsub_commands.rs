@@ -239,8 +239,11 @@ impl Engine {
             }
         }
         if !self.pubsub.patterns.is_empty() {
-            let matching: Vec<(Vec<u8>, Vec<u32>)> =
-                self.pubsub.matching(channel).map(|(pattern, listeners)| (pattern.to_vec(), listeners.to_vec())).collect();
+            let matching: Vec<(Vec<u8>, Vec<u32>)> = self
+                .pubsub
+                .matching(channel)
+                .map(|(pattern, listeners)| (pattern.to_vec(), listeners.to_vec()))
+                .collect();
             for (pattern, listeners) in matching {
                 receivers += listeners.len();
                 for listener in listeners {

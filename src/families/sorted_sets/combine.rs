@@ -93,8 +93,7 @@ impl Source {
             Source::Missing => {}
             Source::Sorted(set) => set.all_while(f),
             Source::Plain(set) => {
-                let mut wanted = true;
-                set.for_each(&mut |member| wanted = wanted && f(member, 1.0));
+                let _ = set.iter().all(|member| f(member.as_str_buf(&mut [0; 24]), 1.0));
             }
         }
     }

@@ -172,7 +172,8 @@ mod tests {
             assert_eq!(length(&a, &b) as usize, common.len());
             let mut joined = Vec::new();
             for run in matches.iter().rev() {
-                let (from_a, from_b) = (&a[run.a as usize..][..run.len as usize], &b[run.b as usize..][..run.len as usize]);
+                let (from_a, from_b) =
+                    (&a[run.a as usize..][..run.len as usize], &b[run.b as usize..][..run.len as usize]);
                 assert_eq!(from_a, from_b);
                 joined.extend_from_slice(from_a);
             }
@@ -192,7 +193,7 @@ mod tests {
         );
         assert_eq!(bench.run("LCS a b IDX LEN"), bench.error(&CommandError::LCS_LEN_AND_IDX));
         assert_eq!(bench.run("LCS none b"), "$0\r\n\r\n");
-        bench.run("SADD s x");
+        bench.run("RPUSH s x");
         assert_eq!(bench.run("LCS a s FOO"), bench.error(&CommandError::LCS_NOT_STRINGS));
     }
 }

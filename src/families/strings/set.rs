@@ -299,9 +299,8 @@ impl<'a> Options<'a> {
         while let Some(word) = args.get(at) {
             let operand = args.get(at + 1);
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            let no_condition = |own: Condition<'_>| {
-                stores && (options.condition == Condition::Always || options.condition == own)
-            };
+            let no_condition =
+                |own: Condition<'_>| stores && (options.condition == Condition::Always || options.condition == own);
             at += 1;
             if is("NX") && no_condition(Condition::Missing) {
                 options.condition = Condition::Missing;
@@ -390,7 +389,9 @@ mod tests {
         ] {
             assert_eq!(bench.run(wrong), "-ERR syntax error\r\n", "{wrong}");
         }
-        for wrong in ["SET k v EX 0", "SET k v PX -1", "SET k v EXAT 9223372036854775", "SET k v PX 9223372036854775807"] {
+        for wrong in
+            ["SET k v EX 0", "SET k v PX -1", "SET k v EXAT 9223372036854775", "SET k v PX 9223372036854775807"]
+        {
             let at = wrong.contains("EXAT");
             let expected = if at { "+OK\r\n" } else { "-ERR invalid expire time in 'set' command\r\n" };
             assert_eq!(bench.run(wrong), expected, "{wrong}");
@@ -464,7 +465,7 @@ mod tests {
         assert_eq!(bench.run("MSET a 1 b"), "-ERR wrong number of arguments for 'mset' command\r\n");
         assert_eq!(bench.run("MSET a 1 b 2 a 3"), "+OK\r\n");
         assert_eq!(bench.dirty(), 3);
-        bench.run("SADD s x");
+        bench.run("RPUSH s x");
         assert_eq!(bench.run("MGET a b s none"), "*4\r\n$1\r\n3\r\n$1\r\n2\r\n$-1\r\n$-1\r\n");
         assert_eq!(bench.run("MSETNX x 1 x 2"), ":1\r\n");
         assert_eq!(bench.run("GET x"), "$1\r\n2\r\n");

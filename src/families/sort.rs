@@ -14,7 +14,7 @@ use crate::object::list::End;
 use crate::object::{Container, Kind, List, Set, SortedSet, Text, Typed, Value};
 use crate::structs::listpack::Item;
 use crate::structs::record::Body;
-use crate::structs::table::{Entry, hash};
+use crate::structs::table::hash;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -301,11 +301,6 @@ impl Elements {
         &self.bytes[start..self.ends[at]]
     }
 
-    fn push(&mut self, element: &[u8]) {
-        self.bytes.extend_from_slice(element);
-        self.ends.push(self.bytes.len());
-    }
-
     fn push_item(&mut self, item: Item<'_>) {
         item.write_into(&mut self.bytes);
         self.ends.push(self.bytes.len());
@@ -329,22 +324,9 @@ impl Elements {
         if let Some(set) = Set::of(container) {
             return set.iter().skip(start).take(count).for_each(|item| self.push_item(item));
         }
-        match container {
-            // Members and scores by turns.
-            Container::ZsetPacked(pack) if backwards => {
-                let members = pack.iter().rev().skip(1).step_by(2);
-                members.skip(start).take(count).for_each(|item| self.push_item(item));
-            }
-            Container::ZsetPacked(pack) => {
-                pack.iter().step_by(2).skip(start).take(count).for_each(|item| self.push_item(item));
-            }
-            Container::ZsetTree(scores) if backwards => {
-                scores.tree.iter_rev_from(last).take(count).for_each(|(_, member)| self.push(member.key()));
-            }
-            Container::ZsetTree(scores) => {
-                scores.tree.iter_from(start).take(count).for_each(|(_, member)| self.push(member.key()));
-            }
-            _ => {}
+        if let Some(set) = SortedSet::of(container) {
+            let ranks = if backwards { last + 1 - count..last + 1 } else { start..start + count };
+            set.for_range(ranks, backwards, |member, _| self.push_item(member));
         }
     }
 }

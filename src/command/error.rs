@@ -151,8 +151,7 @@ impl CommandError {
     /// A command that is not there; the text quotes up to 128 bytes of its name and of its arguments.
     pub fn unknown_command(args: super::Args<'_>) -> CommandError {
         let mut text = b"ERR unknown command '".to_vec();
-        let name = args.at(0);
-        text.extend_from_slice(&name[..name.len().min(128)]);
+        text.extend_from_slice(quoted_part(args.at(0), 128));
         text.extend_from_slice(b"', with args beginning with: ");
         let mut quoted = Vec::new();
         for arg in args.iter().skip(1) {
@@ -161,7 +160,7 @@ impl CommandError {
             }
             let room = 128 - quoted.len();
             quoted.push(b'\'');
-            quoted.extend_from_slice(&arg[..arg.len().min(room)]);
+            quoted.extend_from_slice(quoted_part(arg, room));
             quoted.extend_from_slice(b"' ");
         }
         text.extend_from_slice(&quoted);
@@ -171,7 +170,7 @@ impl CommandError {
     /// A subcommand that is not there.
     pub fn unknown_subcommand(subcommand: &[u8], command: &str) -> CommandError {
         let mut text = b"ERR unknown subcommand '".to_vec();
-        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(quoted_part(subcommand, 128));
         text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
         CommandError(Cow::Owned(text))
     }
@@ -195,6 +194,12 @@ impl CommandError {
     pub fn code(&self) -> &[u8] {
         self.0.split(|&b| b == b' ').next().unwrap_or(&[])
     }
+}
+
+/// As much of an argument as an error text quotes: at most this long, and up to its first NUL, as clients of Redis see it.
+fn quoted_part(arg: &[u8], most: usize) -> &[u8] {
+    let arg = &arg[..arg.len().min(most)];
+    arg.iter().position(|&byte| byte == 0).map_or(arg, |end| &arg[..end])
 }
 
 impl From<crate::keyspace::WrongType> for CommandError {

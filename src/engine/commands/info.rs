@@ -10,7 +10,7 @@ mod persistence;
 mod server;
 mod stats;
 
-pub(super) use memory::MemoryFigures;
+pub(super) use memory::{MemoryFigures, allocator};
 
 use crate::command::{Args, Bound, CmdResult, Outcome};
 use crate::engine::Engine;

@@ -21,6 +21,7 @@ pub(in crate::engine::commands) struct DatabaseFigures {
     pub deadline_bytes: usize,
 }
 
+#[derive(Default)]
 /// Where the memory goes. Collecting it takes a look at every client, and none at keys.
 pub(in crate::engine::commands) struct MemoryFigures {
     /// Bytes allocated.

@@ -114,8 +114,8 @@ pub struct Usage {
     pub resident_bytes: u64,
     /// Those of them that belong to no file: heap and stacks.
     pub anonymous_bytes: u64,
-    /// Bytes the allocator holds ready, in use or not.
-    pub committed_bytes: u64,
+    /// Those of them that the allocator holds, in use or not.
+    pub heap_bytes: u64,
 }
 
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.

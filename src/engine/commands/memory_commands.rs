@@ -80,7 +80,7 @@ fn stats(cx: &mut EngineCx<'_>) -> CmdResult {
     ratio(reply, "dataset.percentage", figures.dataset_percent());
     ratio(reply, "peak.percentage", figures.peak_percent());
     integer(reply, "allocator.allocated", figures.used as i64);
-    integer(reply, "allocator.active", figures.usage.committed_bytes as i64);
+    integer(reply, "allocator.active", figures.usage.heap_bytes as i64);
     integer(reply, "allocator.resident", figures.usage.anonymous_bytes as i64);
     for (ratio_name, bytes_name, (value, bytes)) in [
         ("allocator-fragmentation.ratio", "allocator-fragmentation.bytes", figures.allocator_fragmentation()),
@@ -106,7 +106,7 @@ fn malloc_stats(cx: &mut EngineCx<'_>) -> CmdResult {
     for (name, bytes) in [
         ("in use", figures.used as u64),
         ("in use, most so far", figures.peak as u64),
-        ("committed", figures.usage.committed_bytes),
+        ("heap", figures.usage.heap_bytes),
         ("resident, heap and stacks", figures.usage.anonymous_bytes),
         ("resident, all", figures.usage.resident_bytes),
     ] {
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn the_doctor_names_what_is_wrong_and_nothing_else() {
         let mut figures = MemoryFigures { used: 100 << 20, peak: 100 << 20, ..MemoryFigures::default() };
-        figures.usage.committed_bytes = 101 << 20;
+        figures.usage.heap_bytes = 101 << 20;
         figures.usage.anonymous_bytes = 101 << 20;
         figures.usage.resident_bytes = 105 << 20;
         assert!(diagnose(&figures, 1).starts_with("Hi Sam, I can't find"));

@@ -95,12 +95,12 @@ impl MemoryFigures {
 
     /// Bytes the allocator holds ready above those in use, as a ratio and a difference.
     pub fn allocator_fragmentation(&self) -> (f64, i64) {
-        compare(self.usage.committed_bytes, self.used as u64)
+        compare(self.usage.heap_bytes, self.used as u64)
     }
 
     /// Resident bytes of heap and stacks against those the allocator holds ready.
     pub fn allocator_residence(&self) -> (f64, i64) {
-        compare(self.usage.anonymous_bytes, self.usage.committed_bytes)
+        compare(self.usage.anonymous_bytes, self.usage.heap_bytes)
     }
 
     /// All resident bytes against those of heap and stacks.
@@ -136,7 +136,7 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
     out.field("used_memory_dataset", figures.dataset);
     out.field("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percent()));
     out.field("allocator_allocated", figures.used);
-    out.field("allocator_active", usage.committed_bytes);
+    out.field("allocator_active", usage.heap_bytes);
     out.field("allocator_resident", usage.anonymous_bytes);
     out.bytes("total_system_memory", engine.facts.total_memory);
     scripts(out);

@@ -40,14 +40,14 @@ impl<'a> DataCx<'a> {
 
     /// The timeout in seconds at a position as a moment, `None` for ever (0). Errors as for blocking commands.
     pub fn deadline(&self, at: usize) -> Result<Option<UnixMs>, CommandError> {
-        let seconds = num::parse_f64(self.args.at(at))
-            .filter(|value| value.is_finite())
-            .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
+        // A moment beyond the clock wraps to one before it in Redis, and is answered as that.
+        let seconds = match num::parse_f64(self.args.at(at)) {
+            Some(seconds) if !seconds.is_nan() => seconds,
+            _ if num::LongDouble::parse(self.args.at(at)).is_some_and(|value| !value.is_nan()) => f64::INFINITY,
+            _ => return Err(CommandError::TIMEOUT_NOT_FLOAT),
+        };
         let ms = (seconds * 1000.0).ceil();
-        if ms > i64::MAX as f64 {
-            return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
-        }
-        if ms < 0.0 {
+        if ms < 0.0 || ms > i64::MAX as f64 {
             return Err(CommandError::TIMEOUT_NEGATIVE);
         }
         if ms == 0.0 {

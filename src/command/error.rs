@@ -71,6 +71,20 @@ impl CommandError {
     pub const EXEC_ABORT: CommandError =
         CommandError::fixed("EXECABORT Transaction discarded because of previous errors.");
 
+    // Lists, sets.
+    /// LPOS with a rank that is none.
+    pub const RANK_ZERO: CommandError = CommandError::fixed(
+        "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start \
+         from the end of the list",
+    );
+    /// LPOS with a COUNT below zero.
+    pub const COUNT_NEGATIVE: CommandError = CommandError::fixed("ERR COUNT can't be negative");
+    /// LPOS with a MAXLEN below zero.
+    pub const MAXLEN_NEGATIVE: CommandError = CommandError::fixed("ERR MAXLEN can't be negative");
+    /// A number of random members that has no opposite.
+    pub const BEYOND_LONG: CommandError = CommandError::fixed(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+    );
     // Strings, keys, SORT.
     /// A decrement whose negation is no 64-bit integer.
     pub const DECREMENT_OVERFLOW: CommandError = CommandError::fixed("ERR decrement would overflow");
@@ -100,10 +114,6 @@ impl CommandError {
     /// An argument beyond 32 bits.
     pub const BEYOND_INT: CommandError =
         CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
-    /// SWAPDB's first index is no number.
-    pub const INVALID_FIRST_DB: CommandError = CommandError::fixed("ERR invalid first DB index");
-    /// SWAPDB's second index is no number.
-    pub const INVALID_SECOND_DB: CommandError = CommandError::fixed("ERR invalid second DB index");
     /// OBJECT IDLETIME under an LFU policy.
     pub const IDLETIME_NOT_TRACKED: CommandError = CommandError::fixed(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
@@ -141,8 +151,7 @@ impl CommandError {
     /// A command that is not there; the text quotes up to 128 bytes of its name and of its arguments.
     pub fn unknown_command(args: super::Args<'_>) -> CommandError {
         let mut text = b"ERR unknown command '".to_vec();
-        let name = args.at(0);
-        text.extend_from_slice(&name[..name.len().min(128)]);
+        text.extend_from_slice(quoted_part(args.at(0), 128));
         text.extend_from_slice(b"', with args beginning with: ");
         let mut quoted = Vec::new();
         for arg in args.iter().skip(1) {
@@ -151,7 +160,7 @@ impl CommandError {
             }
             let room = 128 - quoted.len();
             quoted.push(b'\'');
-            quoted.extend_from_slice(&arg[..arg.len().min(room)]);
+            quoted.extend_from_slice(quoted_part(arg, room));
             quoted.extend_from_slice(b"' ");
         }
         text.extend_from_slice(&quoted);
@@ -161,7 +170,7 @@ impl CommandError {
     /// A subcommand that is not there.
     pub fn unknown_subcommand(subcommand: &[u8], command: &str) -> CommandError {
         let mut text = b"ERR unknown subcommand '".to_vec();
-        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(quoted_part(subcommand, 128));
         text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
         CommandError(Cow::Owned(text))
     }
@@ -197,6 +206,12 @@ impl CommandError {
     pub fn code(&self) -> &[u8] {
         self.0.split(|&b| b == b' ').next().unwrap_or(&[])
     }
+}
+
+/// As much of an argument as an error text quotes: at most this long, and up to its first NUL, as clients of Redis see it.
+fn quoted_part(arg: &[u8], most: usize) -> &[u8] {
+    let arg = &arg[..arg.len().min(most)];
+    arg.iter().position(|&byte| byte == 0).map_or(arg, |end| &arg[..end])
 }
 
 impl From<crate::keyspace::WrongType> for CommandError {

@@ -210,8 +210,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with empty databases. Errors: a `rename-command` that names no command.
-    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, String> {
+    /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
+    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, (usize, &'static str)> {
         let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
@@ -254,9 +254,9 @@ impl Engine {
             reclaim_pending: Default::default(),
             config,
         };
-        for renamed in engine.config.renamed_commands() {
+        for (at, renamed) in engine.config.renamed_commands().iter().enumerate() {
             let (from, to) = (String::from_utf8_lossy(&renamed.from), String::from_utf8_lossy(&renamed.to));
-            engine.table.rename(&from, &to).map_err(|reason| format!("rename-command {from}: {reason}"))?;
+            engine.table.rename(&from, &to).map_err(|reason| (at, reason))?;
         }
         engine.apply_all();
         engine.change_replication_id();
@@ -384,12 +384,6 @@ impl Engine {
     /// The number of a database, if in range.
     pub fn db_index(&self, number: i64) -> Option<DbIndex> {
         (0..self.keyspace.databases() as i64).contains(&number).then_some(DbIndex(number as u32))
-    }
-
-    /// The monotonic time in nanoseconds at which the last command ended.
-    #[inline]
-    pub(crate) fn clock_ns(&self) -> u64 {
-        self.clock_ns
     }
 }
 

@@ -74,14 +74,20 @@ impl Engine {
         if client.flags.contains(ClientFlags::MULTI) {
             client.flags.insert(ClientFlags::DIRTY_EXEC);
         }
-        client.out.error(error.text());
-        self.count_error(error);
-        if let Some(id) = id {
-            self.table.get_mut(id).stats.rejected += 1;
-            if self.table.get(id).name == "exec" {
-                self.discard_transaction(index);
-            }
+        let Some(id) = id else {
+            client.out.error(error.text());
+            return self.count_error(error);
+        };
+        self.table.get_mut(id).stats.rejected += 1;
+        if self.table.get(id).name != "exec" {
+            client.out.error(error.text());
+            return self.count_error(error);
         }
+        let reason = error.text().strip_prefix(b"ERR ").unwrap_or(error.text());
+        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+        client.out.error(&text);
+        self.count_error(&CommandError::from_bytes(text));
+        self.discard_transaction(index);
     }
 
     /// Counts an error reply under its code.

@@ -400,18 +400,6 @@ impl<'a> DbMut<'a> {
         self.table().iter().find(live).map(|object| object.key().to_vec())
     }
 
-    /// Prepares the lookup of a key: its hash, with the segment on its way into the cache.
-    #[inline]
-    pub fn prefetch_segment(&self, hash: u64) {
-        self.table().prefetch_segment(hash);
-    }
-
-    /// The second step of [`DbMut::prefetch_segment`]: the record on its way into the cache.
-    #[inline]
-    pub fn prefetch_object(&self, hash: u64) {
-        self.table().prefetch_entry(hash);
-    }
-
     /// Hands a dropped value to the reclaim thread.
     pub fn reclaim(&mut self, garbage: Garbage) {
         self.keyspace.garbage.push(garbage);

@@ -16,7 +16,7 @@ mod shape;
 mod walk;
 
 use block::Block;
-use shape::FILL_BYTES;
+use shape::{FILL_BYTES, FillRule};
 use walk::{Blocks, edge, step, visit_block};
 pub use walk::{Direction, Walk};
 
@@ -83,6 +83,13 @@ impl Quicklist {
             fill: clamp_fill(fill),
             compress: clamp_compress(compress),
         }
+    }
+
+    /// Would a list with this `fill` take an element of `bytes` into this block, which is its only one?
+    #[inline]
+    pub fn block_takes(fill: i64, pack: &Listpack, bytes: usize) -> bool {
+        let rule = FillRule { fill: clamp_fill(fill), packed_threshold: PACKED_THRESHOLD_BYTES };
+        rule.takes(pack.byte_len(), pack.len(), bytes)
     }
 
     /// Number of elements. O(1).

@@ -18,8 +18,8 @@ pub(super) const PACK_FRAME_BYTES: usize = 7;
 /// What may go together in one block.
 #[derive(Clone, Copy)]
 pub(super) struct FillRule {
-    fill: i16,
-    packed_threshold: usize,
+    pub(super) fill: i16,
+    pub(super) packed_threshold: usize,
 }
 
 impl FillRule {

@@ -127,6 +127,15 @@ pub(super) fn visit_block(
                 None => edge(pack, direction),
             };
             let mut visited = 0;
+            if direction == Direction::Forward {
+                // Reads each element and where the next begins at once.
+                let items = pos.map(|pos| pack.iter_from(pos)).into_iter().flatten().take(count);
+                items.for_each(|item| {
+                    visit(item);
+                    visited += 1;
+                });
+                return visited;
+            }
             while visited < count
                 && let Some(at) = pos
             {

@@ -213,6 +213,18 @@ impl CommandError {
         CommandError(Cow::Owned(text))
     }
 
+    /// A subcommand that is unknown or was given a wrong number of arguments, where the table of commands does not
+    /// know the subcommands.
+    pub fn subcommand_syntax(args: super::Args<'_>) -> CommandError {
+        let subcommand = args.get(1).unwrap_or_default();
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(b"'. Try ");
+        text.extend_from_slice(&args.at(0).to_ascii_uppercase());
+        text.extend_from_slice(b" HELP.");
+        CommandError::from_bytes(text)
+    }
+
     /// An option EXPIRE and its like do not know.
     pub fn unsupported_option(option: &[u8]) -> CommandError {
         CommandError(Cow::Owned([b"ERR Unsupported option ", option].concat()))

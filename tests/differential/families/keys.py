@@ -174,12 +174,14 @@ def sort(g):
     if g.chance(0.2):
         store = True
         words.append([b"STORE", g.key(b"l", 0.05)])
-    if g.chance(0.02):
+    incomplete = g.chance(0.02)
+    if incomplete:
         words.append([g.choice([b"FOO", b"LIMIT", b"BY", b"GET"])])
     g.shuffle(words)
     flat = [w for part in words for w in part]
     # Without a total order the elements come as the container holds them, or as an unstable sort left ties.
-    loose = (nosort and not key.startswith((b"l", b"z"))) or (by and alpha) or nosort
+    # An option without its value swallows the next word, which may then be the pattern.
+    loose = incomplete or (nosort and not key.startswith((b"l", b"z"))) or (by and alpha) or nosort
     how = "exact" if not loose else "same_size" if limited else "unordered"
     if store and loose:
         target = words[[w[0] for w in words].index(b"STORE")][1]

@@ -336,8 +336,12 @@ fn words_that_code_does_not_use() {
     for s in sources(&["src"]) {
         let place = s.place();
         for (word, instead) in WORDS {
-            complaints
-                .extend(s.places_of(word).iter().map(|&at| format!("{place}:{}: {word}: {instead}", s.line_of(at))));
+            for at in s.places_of(word) {
+                // `get_mut` is the standard library's own partner of `get`.
+                if !s.code[at..].starts_with("fn get_mut") {
+                    complaints.push(format!("{place}:{}: {word}: {instead}", s.line_of(at)));
+                }
+            }
         }
         for keyword in ["struct ", "enum ", "trait ", "type "] {
             for at in s.places_of(keyword) {

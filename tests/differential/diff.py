@@ -347,7 +347,7 @@ def main():
     p.add_argument("--max-mismatches", type=int, default=1, help="go on after a difference until there are so many")
     p.add_argument("--per-command", type=int, default=1, help="how many differences to print in full for each command")
     p.add_argument("--no-replay", action="store_true", help="do not look for a short replay")
-    p.add_argument("--replay-dir", default=".", help="where replay files go")
+    p.add_argument("--replay-dir", default="target" if os.path.isdir("target") else ".", help="where replay files go")
     p.add_argument("--replay", metavar="FILE", help="run a replay file and show every reply")
     options = p.parse_args()
     if options.replay:

@@ -392,7 +392,7 @@ mod tests {
             for at in 0..size {
                 hash.set(at.to_string().as_bytes(), b"v", &limits(100, 64));
             }
-            for count in [0, 1, 4, size / 2, size - 1, size, size + 5] {
+            for count in [0, 1, 4, size / 2, size - 1, size, size + 5, usize::MAX] {
                 let mut seen = HashSet::new();
                 hash.random_distinct(&mut rng, count, &mut |field, _| assert!(seen.insert(field.to_vec())));
                 assert_eq!(seen.len(), count.min(size));

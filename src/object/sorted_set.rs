@@ -279,7 +279,7 @@ impl SortedSet {
     /// O(count log n), for most of the set O(n).
     pub fn random_distinct(&self, rng: &mut Rng, count: usize, f: &mut dyn FnMut(Item<'_>, RawScore<'_>)) {
         let len = self.len();
-        if count * 3 < len && self.packed().is_none() {
+        if count < len / 3 && self.packed().is_none() {
             let mut given = HashSet::with_capacity(count);
             while given.len() < count {
                 let rank = rng.usize(..len);

@@ -142,9 +142,8 @@ impl CommandError {
     pub const ZADD_INCR_PAIRS: CommandError =
         CommandError::fixed("ERR INCR option supports a single increment-element pair");
     /// ZRANGE's LIMIT of a range of ranks.
-    pub const LIMIT_WITHOUT_BY: CommandError = CommandError::fixed(
-        "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
-    );
+    pub const LIMIT_WITHOUT_BY: CommandError =
+        CommandError::fixed("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
     /// ZRANGE's WITHSCORES with BYLEX.
     pub const WITHSCORES_BYLEX: CommandError =
         CommandError::fixed("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
@@ -212,6 +211,18 @@ impl CommandError {
         text.extend_from_slice(quoted_part(subcommand, 128));
         text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
         CommandError(Cow::Owned(text))
+    }
+
+    /// A subcommand that is unknown or was given a wrong number of arguments, where the table of commands does not
+    /// know the subcommands.
+    pub fn subcommand_syntax(args: super::Args<'_>) -> CommandError {
+        let subcommand = args.get(1).unwrap_or_default();
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(b"'. Try ");
+        text.extend_from_slice(&args.at(0).to_ascii_uppercase());
+        text.extend_from_slice(b" HELP.");
+        CommandError::from_bytes(text)
     }
 
     /// An option EXPIRE and its like do not know.

@@ -419,8 +419,8 @@ impl Member for Scored {
 /// A large sorted set: members by name, and in order of score. Both hold the same entries.
 #[derive(Clone, Default)]
 pub struct Scores {
-    table: Table<Scored>,
-    tree: ScoreTree<Scored>,
+    pub(crate) table: Table<Scored>,
+    pub(crate) tree: ScoreTree<Scored>,
 }
 
 impl Scores {

@@ -42,7 +42,7 @@ impl Typed for SortedSet {
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.is_empty()
     }
 }
 
@@ -135,6 +135,11 @@ impl SortedSet {
             Container::ZsetPacked(pack) => Some(pack),
             _ => None,
         }
+    }
+
+    /// Whether there is no member. O(1).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Number of members. O(1).

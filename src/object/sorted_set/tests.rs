@@ -61,7 +61,7 @@ fn packed_scores_are_stored_as_redis_stores_them() {
     ] {
         let mut set = SortedSet::new();
         add(&mut set, "m", score, &Limits::default());
-        assert_eq!(set.packed().unwrap().iter().last(), Some(stored));
+        assert_eq!(set.packed().unwrap().iter().next_back(), Some(stored));
         assert_eq!(set.score(b"m"), Some(score));
     }
 }

@@ -40,15 +40,14 @@ impl Engine {
     }
 
     fn absorb(&mut self, by: Option<ClientIndex>, ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
+        if self.tracking.is_active() {
+            self.tell_invalidations(by);
+        }
         let changes = self.keyspace.log.take();
         for change in &changes {
             match change {
-                Change::Key { db, key, event, modified: true } => {
-                    self.touch_watchers(*db, key);
-                    self.invalidate_key(key, by, *event == Event::EXPIRED);
-                }
-                Change::Key { .. } => {}
-                Change::Flushed(_) => self.invalidate_all(),
+                Change::Key { db, key, modified: true, .. } => self.touch_watchers(*db, key),
+                Change::Key { .. } | Change::Flushed(_) => {}
                 Change::Swapped(a, b) => {
                     for db in [*a, *b] {
                         self.touch_watchers_of_db(db);
@@ -96,6 +95,14 @@ impl Engine {
             if self.keyspace.db(db).contains(&key) {
                 clients.iter().for_each(|&client| self.clients[client].flags.insert(ClientFlags::DIRTY_CAS));
             }
+        }
+    }
+
+    /// Lets keys that are watched in one database and whose deadline has passed in the other go there.
+    pub(crate) fn expire_watched_in(&mut self, watched: DbIndex, db: DbIndex) {
+        let keys: Vec<Vec<u8>> = self.watches.in_db(watched).map(|(key, _)| key.to_vec()).collect();
+        for key in keys {
+            self.keyspace.db(db).contains(&key);
         }
     }
 

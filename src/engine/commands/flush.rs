@@ -46,6 +46,9 @@ fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {
     let a = cx.engine.db_index(first).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     let b = cx.engine.db_index(second).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     if a != b {
+        // Keys whose deadline has passed are gone already for those who watch them in the other database.
+        cx.engine.expire_watched_in(a, b);
+        cx.engine.expire_watched_in(b, a);
         cx.engine.touch_watchers_of_db(a);
         cx.engine.touch_watchers_of_db(b);
         cx.engine.keyspace.swap(a, b);

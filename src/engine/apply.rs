@@ -105,6 +105,7 @@ impl Engine {
             zset_max_listpack_value: size(Key::ZsetMaxListpackValue),
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
+            list_packed_threshold: self.debug.list_packed_threshold,
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
             ..Limits::default()
         };

@@ -71,11 +71,13 @@ impl Engine {
                 self.settle_internal();
             }
             if (self.senses.monotonic_ns)() - began >= EXPIRY_SLICE_NS {
+                self.stats.expiry_time_cap_reached += more as u64;
                 break;
             }
         }
-        let took_ms = ((self.senses.monotonic_ns)() - began) / 1_000_000;
-        self.latency.note("expire-cycle", took_ms, self.now.0 / 1000);
+        let took_ns = (self.senses.monotonic_ns)() - began;
+        self.stats.expiry_ns += took_ns;
+        self.latency.note("expire-cycle", took_ns / 1_000_000, self.now.0 / 1000);
         self.cron.next_expiry = UnixMs(self.now.0 + if more { EXPIRY_PAUSE_MS } else { period });
     }
 

@@ -119,8 +119,8 @@ pub struct Usage {
     pub resident_bytes: u64,
     /// Those of them that belong to no file: heap and stacks.
     pub anonymous_bytes: u64,
-    /// Bytes the allocator holds ready, in use or not.
-    pub committed_bytes: u64,
+    /// Those of them that the allocator holds, in use or not.
+    pub heap_bytes: u64,
 }
 
 /// What the rim got ready for a change of directives before it was answered: bound sockets, say. Opaque to the engine,
@@ -211,6 +211,10 @@ pub struct Engine {
     pub facts: Facts,
     /// The rim's functions.
     pub senses: Senses,
+    /// 40 hex digits that name this history of changes to replicas.
+    pub replication_id: String,
+    /// Bytes that were allocated when the server began to serve.
+    pub startup_memory: usize,
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
     effects: Effects,
@@ -256,6 +260,8 @@ impl Engine {
             now: facts.started_at,
             facts,
             senses,
+            replication_id: String::new(),
+            startup_memory: 0,
             debug: commands::debug::Switches::default(),
             effects: Effects::default(),
             unit_depth: 0,
@@ -273,8 +279,21 @@ impl Engine {
             engine.table.rename(&from, &to).map_err(|reason| (at, reason))?;
         }
         engine.apply_all();
+        engine.change_replication_id();
         engine.begin_turn();
+        engine.started();
         Ok(engine)
+    }
+
+    /// The server begins to serve: what is allocated by now is not the data's.
+    pub fn started(&mut self) {
+        self.startup_memory = self.used_memory();
+        self.stats.peak_memory = self.startup_memory;
+    }
+
+    /// Begins a history that no replica knows.
+    pub(crate) fn change_replication_id(&mut self) {
+        self.replication_id = (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect();
     }
 
     /// Takes the time for the units that follow.
@@ -377,7 +396,9 @@ impl Engine {
 
     /// Dropped values that are to be freed where it stalls nobody.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
-        std::mem::take(&mut self.keyspace.garbage)
+        let garbage = std::mem::take(&mut self.keyspace.garbage);
+        self.stats.reclaimed += garbage.iter().map(|garbage| garbage.len() as u64).sum::<u64>();
+        garbage
     }
 
     /// Tells the keyspace's log what somebody listens to.

@@ -322,8 +322,8 @@ impl Engine {
                 reply.error(error.text());
                 self.count_error(error);
             }
-            (None, BlockedOn::Keys { on_timeout: TimeoutReply::NullArray, .. }) => reply.null_array(),
-            (None, BlockedOn::Keys { on_timeout: TimeoutReply::Null, .. }) => reply.null(),
+            // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
+            (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
             (None, BlockedOn::Pause) => {}
         }

@@ -34,12 +34,14 @@ fn usage() -> Usage {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: Vec<u64> = statm.split(' ').map(|field| field.trim().parse().unwrap_or(0)).collect();
     let number = |at: usize| pages.get(at).copied().unwrap_or(0) * process::page_bytes();
+    let anonymous_bytes = number(1).saturating_sub(number(2));
     Usage {
         process: cpu(process::cpu_seconds()),
         event_loop: cpu(process::thread_cpu_seconds()),
         resident_bytes: number(1),
-        anonymous_bytes: number(1).saturating_sub(number(2)),
-        committed_bytes: alloc::committed_bytes() as u64,
+        anonymous_bytes,
+        // What is committed may never have been touched; it takes memory only once it is.
+        heap_bytes: anonymous_bytes.min(alloc::committed_bytes() as u64),
     }
 }
 

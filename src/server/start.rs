@@ -119,6 +119,7 @@ async fn run(engine: Engine, bound: listen::Bound) -> bool {
         tracing::warn!("Can't watch signals: {error}");
         return false;
     }
+    rim.engine.borrow_mut().started();
     tracing::info!("Server initialized");
     tracing::info!("Ready to accept connections");
     if unix {

@@ -117,7 +117,7 @@ pub fn committed_bytes() -> usize {
 pub fn version() -> String {
     // SAFETY: takes nothing and returns a number.
     let number = unsafe { libmimalloc_version() };
-    format!("{}.{}.{}", number / 100, number / 10 % 10, number % 10)
+    format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100)
 }
 
 unsafe extern "C" {

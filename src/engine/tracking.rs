@@ -187,6 +187,14 @@ impl Engine {
         }
     }
 
+    /// Tells those who cached a key, with the end of the turn, of a change that is not logged.
+    pub(crate) fn invalidate_unlogged(&mut self, key: &[u8], by: ClientIndex) {
+        if self.tracking.is_active() {
+            let by = self.clients[by].id;
+            self.note_changed_key(key, Some(by), false);
+        }
+    }
+
     /// `expired`: by itself, whoever came upon it.
     fn note_changed_key(&mut self, key: &[u8], by: Option<ClientId>, expired: bool) {
         for (prefix, state) in &mut self.tracking.prefixes {
@@ -235,9 +243,11 @@ impl Engine {
         }
     }
 
-    /// Tells the clients of BCAST mode which keys changed in this turn, all those below a prefix in one message.
+    /// At the end of a turn: tells the clients of BCAST mode which keys changed in it, all those below a prefix in one
+    /// message, and the others what no unit told them.
     #[inline]
     pub(crate) fn broadcast_invalidations(&mut self) {
+        self.tell();
         if self.tracking.to_broadcast {
             self.broadcast_changed();
         }

@@ -40,15 +40,14 @@ impl Engine {
     }
 
     fn absorb(&mut self, by: Option<ClientIndex>, ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
+        if self.tracking.is_active() {
+            self.tell_invalidations(by);
+        }
         let changes = self.keyspace.log.take();
         for change in &changes {
             match change {
-                Change::Key { db, key, event, modified: true } => {
-                    self.touch_watchers(*db, key);
-                    self.invalidate_key(key, by, *event == Event::EXPIRED);
-                }
-                Change::Key { .. } => {}
-                Change::Flushed(_) => self.invalidate_all(),
+                Change::Key { db, key, modified: true, .. } => self.touch_watchers(*db, key),
+                Change::Key { .. } | Change::Flushed(_) => {}
                 Change::Swapped(a, b) => {
                     for db in [*a, *b] {
                         for key in self.blocking.keys_in(db) {

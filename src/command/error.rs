@@ -111,6 +111,44 @@ impl CommandError {
     /// EXPIRE's GT with LT.
     pub const EXPIRE_GT_AND_LT: CommandError =
         CommandError::fixed("ERR GT and LT options at the same time are not compatible");
+
+    // Hashes and sorted sets.
+    /// HINCRBY of a value that is no integer.
+    pub const HASH_NOT_INTEGER: CommandError = CommandError::fixed("ERR hash value is not an integer");
+    /// HINCRBYFLOAT of a value that is no float.
+    pub const HASH_NOT_FLOAT: CommandError = CommandError::fixed("ERR hash value is not a float");
+    /// HINCRBYFLOAT by something that is not finite.
+    pub const INCREMENT_NOT_FINITE: CommandError = CommandError::fixed("ERR value is NaN or Infinity");
+    /// HGETDEL without FIELDS where it belongs.
+    pub const FIELDS_MISSING: CommandError =
+        CommandError::fixed("ERR Mandatory argument FIELDS is missing or not at the right position");
+    /// A number of fields that is none.
+    pub const NUMFIELDS_NOT_POSITIVE: CommandError =
+        CommandError::fixed("ERR Number of fields must be a positive integer");
+    /// A number of fields that is not that of the arguments.
+    pub const NUMFIELDS_MISMATCH: CommandError =
+        CommandError::fixed("ERR The `numfields` parameter must match the number of arguments");
+    /// A number of random elements below all integers.
+    pub const COUNT_TOO_LOW: CommandError = CommandError::fixed(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+    );
+    /// ZADD's XX with NX.
+    pub const ZADD_XX_AND_NX: CommandError =
+        CommandError::fixed("ERR XX and NX options at the same time are not compatible");
+    /// ZADD's GT, LT and NX, two of them.
+    pub const ZADD_GT_LT_NX: CommandError =
+        CommandError::fixed("ERR GT, LT, and/or NX options at the same time are not compatible");
+    /// ZADD's INCR with more than one member.
+    pub const ZADD_INCR_PAIRS: CommandError =
+        CommandError::fixed("ERR INCR option supports a single increment-element pair");
+    /// ZRANGE's LIMIT of a range of ranks.
+    pub const LIMIT_WITHOUT_BY: CommandError =
+        CommandError::fixed("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
+    /// ZRANGE's WITHSCORES with BYLEX.
+    pub const WITHSCORES_BYLEX: CommandError =
+        CommandError::fixed("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+    /// A weight that is no float.
+    pub const WEIGHT_NOT_FLOAT: CommandError = CommandError::fixed("ERR weight value is not a float");
     /// An argument beyond 32 bits.
     pub const BEYOND_INT: CommandError =
         CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
@@ -190,6 +228,11 @@ impl CommandError {
     /// An option EXPIRE and its like do not know.
     pub fn unsupported_option(option: &[u8]) -> CommandError {
         CommandError(Cow::Owned([b"ERR Unsupported option ", option].concat()))
+    }
+
+    /// ZUNION and its like without an input (`name` in lower case).
+    pub fn no_input_keys(name: &str) -> CommandError {
+        CommandError::new(format!("ERR at least 1 input key is needed for '{name}' command"))
     }
 
     /// A TTL the command does not accept (`name` in lower case).

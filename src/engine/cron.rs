@@ -31,7 +31,7 @@ impl Engine {
         if self.pause.until.0 != 0 {
             at = at.min(self.pause.until);
         }
-        if !self.debug.no_active_expire {
+        if !self.debug.no_active_expire && self.pause.until.0 == 0 {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
         Duration::from_millis((at.0 - (self.senses.unix_us)() / 1000).max(0) as u64)
@@ -48,11 +48,15 @@ impl Engine {
         if self.pause.until.0 != 0 && now >= self.pause.until {
             self.end_pause();
         }
-        if now >= self.cron.next_expiry && !self.debug.no_active_expire {
+        if now >= self.cron.next_expiry && !self.debug.no_active_expire && self.pause.until.0 == 0 {
             self.expiry_slice();
         }
         if now >= self.cron.next_tick && !self.debug.pause_cron {
             self.tick();
+        }
+        if self.tracking.is_active() {
+            self.bound_tracking_table();
+            self.broadcast_invalidations();
         }
     }
 
@@ -87,7 +91,6 @@ impl Engine {
         }
         self.stats.peak_memory = self.stats.peak_memory.max((self.senses.used_memory)());
         self.clients_slice();
-        self.bound_tracking_table();
         self.evict_clients();
     }
 

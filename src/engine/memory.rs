@@ -33,7 +33,9 @@ impl Engine {
 
     fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
-        if limit == 0 || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
+        // During CLIENT PAUSE the data stays as it is.
+        let paused = self.pause.until > self.now;
+        if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
             return true;
         }
         if self.options.policy == Policy::NoEviction {

@@ -48,7 +48,12 @@ pub enum Ask {
         client: Option<ClientIndex>,
     },
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
-    ConfigChanged(Vec<crate::config::Key>),
+    ConfigChanged {
+        /// Which.
+        keys: Vec<crate::config::Key>,
+        /// What the rim got ready for it.
+        prepared: Prepared,
+    },
     /// Kill the process as DEBUG SEGFAULT and its like ask.
     Crash,
 }
@@ -118,6 +123,16 @@ pub struct Usage {
     pub heap_bytes: u64,
 }
 
+/// What the rim got ready for a change of directives before it was answered: bound sockets, say. Opaque to the engine,
+/// which hands it back with [`Ask::ConfigChanged`].
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// The rim's own.
+    pub handle: Option<Box<dyn std::any::Any>>,
+    /// The real path of `dir`, when that changed.
+    pub dir: Option<Vec<u8>>,
+}
+
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.
 #[derive(Clone, Copy)]
 pub struct Senses {
@@ -133,6 +148,11 @@ pub struct Senses {
     pub purge_memory: fn(),
     /// Holds the whole server for this long (DEBUG SLEEP).
     pub sleep: fn(std::time::Duration),
+    /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
+    /// and the keys that differ. Errors: the key that is to blame and the reason.
+    pub prepare: fn(&Config, &Config, &[crate::config::Key]) -> Result<Prepared, (crate::config::Key, String)>,
+    /// Writes the configuration file at this path anew. Errors: the reason.
+    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
 }
 
 /// All state of the server.
@@ -302,18 +322,23 @@ impl Engine {
 
     /// A client's connection is gone: everything that knew it forgets it.
     pub fn disconnect(&mut self, index: ClientIndex) {
+        self.detach(index);
+        self.dirty.retain(|&other| other != index);
+        self.unblocked.retain(|&other| other != index);
+        self.closing.retain(|&other| other != index);
+        self.clients.remove(index);
+    }
+
+    /// A client's connection is to be closed without another reply: from here on it is not there for anybody, though
+    /// its place is kept until the rim lets go of the connection.
+    fn detach(&mut self, index: ClientIndex) {
         self.release_blocked(index);
         self.forget_watches(index);
         self.forget_subscriptions(index);
         self.tracking_off(index);
-        self.tracking.client_gone(self.clients[index].id);
         self.monitors.retain(|&other| other != index);
         self.paused.retain(|&other| other != index);
-        self.dirty.retain(|&other| other != index);
-        self.unblocked.retain(|&other| other != index);
-        self.closing.retain(|&other| other != index);
-        let client = self.clients.remove(index);
-        self.client_ids.remove(&client.id);
+        self.client_ids.remove(&self.clients[index].id);
         self.listening_changed();
     }
 
@@ -330,6 +355,9 @@ impl Engine {
         }
         client.flags.insert(if after_reply { ClientFlags::CLOSE_AFTER_REPLY } else { ClientFlags::CLOSE_NOW });
         self.closing.push(index);
+        if !after_reply {
+            self.detach(index);
+        }
     }
 
     /// Puts a client on the list of those whose output is to be sent.

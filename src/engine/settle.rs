@@ -43,9 +43,9 @@ impl Engine {
         let changes = self.keyspace.log.take();
         for change in &changes {
             match change {
-                Change::Key { db, key, modified: true, .. } => {
+                Change::Key { db, key, event, modified: true } => {
                     self.touch_watchers(*db, key);
-                    self.invalidate_key(*db, key, by);
+                    self.invalidate_key(key, by, *event == Event::EXPIRED);
                 }
                 Change::Key { .. } => {}
                 Change::Flushed(_) => self.invalidate_all(),

@@ -5,7 +5,7 @@
 //! hands out the value for changing in place, copying whatever a snapshot still holds.
 
 use super::{DbIndex, Event, ExpireMode, Garbage, Keyspace, UnixMs, WrongType};
-use crate::object::{self, Kind, Object, Text, Typed, Value};
+use crate::object::{self, Container, Kind, Object, Text, Typed, Value};
 use crate::structs::record::{Body, BodyMut, NewBody};
 use crate::structs::table::{Table, hash};
 
@@ -255,27 +255,25 @@ impl<'a> DbMut<'a> {
         let table = &mut keyspace.dbs[self.index.0 as usize];
         let body = value.into_body();
         let Some(object) = table.get_mut(hash, key) else {
-            let deadline = match expiry {
-                Expiry::At(at) => Some(at.0 as u64),
-                _ => None,
-            };
-            table.insert(hash, Object::new(key, body, deadline, keyspace.access.fresh(), 0));
-            keyspace.log.noted(self.index, key, Event::NEW);
+            self.put_new(hash, key, body, expiry);
             return;
         };
         let old_deadline = object.deadline();
-        let expired = old_deadline.is_some_and(|at| now.0 > at as i64);
-        let clock = if keyspace.access.lfu && !expired {
-            keyspace.access.accessed(object.clock())
-        } else {
-            keyspace.access.fresh()
-        };
-        object.set_clock(clock);
+        if old_deadline.is_some_and(|at| now.0 > at as i64) {
+            match keyspace.expire_mode {
+                ExpireMode::Remove => self.expire(hash, key),
+                ExpireMode::HideOnly => self.delete_hashed(hash, key),
+            }
+            self.put_new(hash, key, body, expiry);
+            return;
+        }
+        let access = &mut keyspace.access;
+        object.set_clock(if access.lfu { access.accessed(object.clock()) } else { access.fresh() });
         let old = object.replace_body(body, 0);
         let deadline = match expiry {
-            Expiry::Keep if !expired => old_deadline,
+            Expiry::Keep => old_deadline,
             Expiry::At(at) => Some(at.0 as u64),
-            _ => None,
+            Expiry::Clear => None,
         };
         if deadline != old_deadline {
             table.set_deadline(hash, key, deadline);
@@ -283,6 +281,17 @@ impl<'a> DbMut<'a> {
         if let Some(container) = old {
             keyspace.discard_container(container);
         }
+    }
+
+    /// Stores a value under a key that is not there.
+    fn put_new(&mut self, hash: u64, key: &[u8], body: NewBody<'_, Container>, expiry: Expiry) {
+        let deadline = match expiry {
+            Expiry::At(at) => Some(at.0 as u64),
+            Expiry::Keep | Expiry::Clear => None,
+        };
+        let object = Object::new(key, body, deadline, self.keyspace.access.fresh(), 0);
+        self.table_mut().insert(hash, object);
+        self.keyspace.log.noted(self.index, key, Event::NEW);
     }
 
     /// Stores a record that was taken from, or copied of, another key. Replaces what was there.

@@ -46,11 +46,7 @@ impl Typed for List {
     }
 
     fn is_empty(&self) -> bool {
-        match &self.0 {
-            Container::ListPacked(pack) => pack.is_empty(),
-            Container::ListQuick(list) => list.is_empty(),
-            _ => not_a_list(),
-        }
+        self.is_empty()
     }
 }
 
@@ -92,6 +88,16 @@ impl List {
         match &self.0 {
             Container::ListPacked(pack) => pack.len(),
             Container::ListQuick(list) => list.len(),
+            _ => not_a_list(),
+        }
+    }
+
+    /// Whether there is no element. O(1).
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Container::ListPacked(pack) => pack.is_empty(),
+            Container::ListQuick(list) => list.is_empty(),
             _ => not_a_list(),
         }
     }

@@ -46,7 +46,7 @@ impl Typed for Set {
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.is_empty()
     }
 }
 
@@ -103,6 +103,12 @@ impl Set {
             Container::SetTable(table) => table.len(),
             _ => not_a_set(),
         }
+    }
+
+    /// Whether there is no member. O(1).
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Whether clients see it as an `intset`.

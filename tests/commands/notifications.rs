@@ -47,7 +47,7 @@ fn each_command_names_its_event() {
         ("LSET l 0 x", &["lset l"]),
         ("LINSERT l AFTER x y", &["linsert l"]),
         ("LTRIM l 0 0", &["ltrim l"]),
-        ("LMOVE l m LEFT RIGHT", &["lpop l", "rpush m", "del l"]),
+        ("LMOVE l m LEFT RIGHT", &["rpush m", "lpop l", "del l"]),
         ("LREM m 0 x", &["lrem m", "del m"]),
         ("SADD u 1 2 3", &["sadd u"]),
         ("SMOVE u w 1", &["srem u", "sadd w"]),
@@ -137,7 +137,7 @@ fn key_misses_and_new_keys_are_told_only_when_asked_for() {
     assert_eq!(event(&mut sub), "__keyevent@0__:keymiss none");
     c.is("SET k v", "+OK");
     assert_eq!(event(&mut sub), "__keyevent@0__:new k");
-    c.is("CONFIG GET notify-keyspace-events", r#"["notify-keyspace-events", "Enm"]"#);
+    c.is("CONFIG GET notify-keyspace-events", r#"["notify-keyspace-events", "nEm"]"#);
     c.fails("CONFIG SET notify-keyspace-events Q", "ERR CONFIG SET failed");
 }
 

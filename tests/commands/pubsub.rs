@@ -1,6 +1,6 @@
 //! Publish and subscribe in both protocols, with patterns and shard channels.
 
-use crate::support::{Server, eventually};
+use crate::support::{Server, eventually, is_reference};
 
 #[test]
 fn a_subscriber_hears_messages_and_patterns_with_counts() {
@@ -47,15 +47,34 @@ fn resp3_subscribers_get_pushes_and_may_do_anything() {
     sub.is("PING", "+PONG");
     c.is("PUBLISH a hi", ":1");
     sub.reads(r#">["message", "a", "hi"]"#);
-    // A client's own message comes after its own reply.
-    sub.is("PUBLISH a self", ":1");
-    sub.reads(r#">["message", "a", "self"]"#);
+    // Its own message comes too; whether before or after its reply is left open here.
+    sub.send("PUBLISH a self");
+    let mut both = [sub.read().to_string(), sub.read().to_string()];
+    both.sort();
+    assert_eq!(both, [":1", r#">["message", "a", "self"]"#]);
     sub.is("UNSUBSCRIBE a", r#">["unsubscribe", "a", :0]"#);
     sub.is("UNSUBSCRIBE", r#">["unsubscribe", _, :0]"#);
 }
 
 #[test]
-fn messages_of_a_transaction_arrive_in_order_after_its_reply() {
+fn messages_of_a_transaction_arrive_in_order() {
+    let s = Server::start();
+    let (mut sub, mut c) = (s.connect3(), s.connect3());
+    sub.is("SUBSCRIBE a", r#">["subscribe", "a", :1]"#);
+    for line in ["MULTI", "PUBLISH a 1", "SET k v", "PUBLISH a 2"] {
+        c.call(line);
+    }
+    c.is("EXEC", "[:1, +OK, :1]");
+    sub.reads(r#">["message", "a", "1"]"#);
+    sub.reads(r#">["message", "a", "2"]"#);
+}
+
+#[test]
+fn a_clients_own_messages_never_stand_inside_its_reply() {
+    if is_reference() {
+        // redis-server 7.0 writes the pushes into the middle of EXEC's array; there it cannot be read.
+        return;
+    }
     let s = Server::start();
     let mut c = s.connect3();
     c.is("SUBSCRIBE a", r#">["subscribe", "a", :1]"#);

@@ -23,6 +23,11 @@ fn binary() -> String {
     std::env::var("LARDER_TEST_SERVER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_larder").to_owned())
 }
 
+/// Is another server than our own under test? For the few places where ours is meant to do better.
+pub fn is_reference() -> bool {
+    std::env::var_os("LARDER_TEST_SERVER").is_some_and(|s| !s.to_string_lossy().contains("larder"))
+}
+
 fn fresh_dir() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -44,9 +44,7 @@ fn echo(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn select(cx: &mut EngineCx<'_>) -> CmdResult {
     let number = cx.integer(1)?;
-    if i32::try_from(number).is_err() {
-        return Err(CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647"));
-    }
+    i32::try_from(number).map_err(|_| CommandError::BEYOND_INT)?;
     cx.client().db = cx.engine.db_index(number).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     cx.reply().ok();
     Ok(Outcome::Done)

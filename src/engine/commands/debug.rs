@@ -387,7 +387,7 @@ fn populate(cx: &mut EngineCx<'_>) -> CmdResult {
         target.put(&key, Value::Bytes(&value), Expiry::Clear);
         // Not counted as a change and not propagated, but those who look at the key must know.
         cx.engine.touch_watchers(db, &key);
-        cx.engine.invalidate_key(db, &key, Some(index));
+        cx.engine.invalidate_key(&key, Some(index), false);
     }
     done(cx)
 }

@@ -114,10 +114,6 @@ impl CommandError {
     /// An argument beyond 32 bits.
     pub const BEYOND_INT: CommandError =
         CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
-    /// SWAPDB's first index is no number.
-    pub const INVALID_FIRST_DB: CommandError = CommandError::fixed("ERR invalid first DB index");
-    /// SWAPDB's second index is no number.
-    pub const INVALID_SECOND_DB: CommandError = CommandError::fixed("ERR invalid second DB index");
     /// OBJECT IDLETIME under an LFU policy.
     pub const IDLETIME_NOT_TRACKED: CommandError = CommandError::fixed(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \

@@ -145,8 +145,8 @@ impl Bench {
 fn resolve(args: Args<'_>) -> (String, DataHandler) {
     let word = |at: usize| String::from_utf8_lossy(args.get(at).unwrap_or_default()).to_ascii_lowercase();
     let names = [word(0), format!("{}|{}", word(0), word(1))];
-    let all = super::ALL.iter().flat_map(|commands| commands.iter());
-    let found = all.filter(|command| names.iter().any(|name| name == command.name)).last();
-    let bound = found.unwrap_or_else(|| panic!("no family has {:?}", names[0]));
+    let mut all = super::ALL.iter().flat_map(|commands| commands.iter());
+    let bound = all.find(|command| names.iter().any(|name| name == command.name));
+    let bound = bound.unwrap_or_else(|| panic!("no family has {:?}", names[0]));
     (bound.name.to_owned(), bound.handler)
 }

@@ -40,8 +40,9 @@ fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
 }
 
 fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {
-    let first = cx.integer(1).map_err(|_| CommandError::fixed("ERR invalid first DB index"))?;
-    let second = cx.integer(2).map_err(|_| CommandError::fixed("ERR invalid second DB index"))?;
+    let number = |at: usize| cx.integer(at).ok().filter(|&index| i32::try_from(index).is_ok());
+    let first = number(1).ok_or(CommandError::fixed("ERR invalid first DB index"))?;
+    let second = number(2).ok_or(CommandError::fixed("ERR invalid second DB index"))?;
     let a = cx.engine.db_index(first).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     let b = cx.engine.db_index(second).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     if a != b {

@@ -193,7 +193,7 @@ mod tests {
         );
         assert_eq!(bench.run("LCS a b IDX LEN"), bench.error(&CommandError::LCS_LEN_AND_IDX));
         assert_eq!(bench.run("LCS none b"), "$0\r\n\r\n");
-        bench.run("SADD s x");
+        bench.run("RPUSH s x");
         assert_eq!(bench.run("LCS a s FOO"), bench.error(&CommandError::LCS_NOT_STRINGS));
     }
 }

@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(bench.run("MSET a 1 b"), "-ERR wrong number of arguments for 'mset' command\r\n");
         assert_eq!(bench.run("MSET a 1 b 2 a 3"), "+OK\r\n");
         assert_eq!(bench.dirty(), 3);
-        bench.run("SADD s x");
+        bench.run("RPUSH s x");
         assert_eq!(bench.run("MGET a b s none"), "*4\r\n$1\r\n3\r\n$1\r\n2\r\n$-1\r\n$-1\r\n");
         assert_eq!(bench.run("MSETNX x 1 x 2"), ":1\r\n");
         assert_eq!(bench.run("GET x"), "$1\r\n2\r\n");

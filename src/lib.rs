@@ -14,6 +14,7 @@ pub mod keyspace;
 pub mod object;
 pub mod observe;
 pub mod pubsub;
+pub mod rdb;
 pub mod resp;
 pub mod server;
 pub mod structs;

@@ -368,7 +368,7 @@ impl AddOptions {
 
 /// A member of a large sorted set with its score; the table and the tree share it.
 #[derive(Clone)]
-pub struct Scored(ThinBytes<f64>);
+pub struct Scored(pub(crate) ThinBytes<f64>);
 
 impl Scored {
     /// A member with its score, which is not NaN. O(length).

@@ -94,9 +94,9 @@ fn list(cx: &mut EngineCx<'_>) -> CmdResult {
     let filter = match args.len() {
         2 => Filter::All,
         5 if args.is(2, "FILTERBY") && args.is(3, "MODULE") => Filter::Module,
-        5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => Filter::Category(
-            Category::NAMES.iter().find(|(_, name)| args.is(4, name)).map(|(category, _)| *category),
-        ),
+        5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => {
+            Filter::Category(Category::NAMES.iter().find(|(_, name)| args.is(4, name)).map(|(category, _)| *category))
+        }
         5 if args.is(2, "FILTERBY") && args.is(3, "PATTERN") => Filter::Pattern(args.at(4)),
         _ => return Err(CommandError::SYNTAX),
     };
@@ -195,8 +195,11 @@ fn write_info(reply: &mut Reply, table: &CommandTable, command: &Command) {
     reply.integer(first.into());
     reply.integer(last.into());
     reply.integer(step.into());
-    let categories: Vec<String> =
-        Category::NAMES.iter().filter(|(category, _)| meta.acl.has(*category)).map(|(_, name)| format!("@{name}")).collect();
+    let categories: Vec<String> = Category::NAMES
+        .iter()
+        .filter(|(category, _)| meta.acl.has(*category))
+        .map(|(_, name)| format!("@{name}"))
+        .collect();
     write_names(reply, categories.iter().map(String::as_str));
     reply.set(meta.tips.len());
     meta.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));

@@ -18,13 +18,16 @@
 pub mod aof;
 pub mod disk;
 pub mod folder;
+mod log_file;
 pub mod manifest;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod worker;
 
 pub use disk::{Disk, RealDisk};
 pub use folder::{AofFolder, AofNames};
 pub use manifest::{BaseFormat, Manifest};
+pub use worker::{AofWriter, Begin, Policy, Status, Until, WriterOptions};
 
 use std::sync::{Arc, Mutex, PoisonError};
 

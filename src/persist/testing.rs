@@ -32,6 +32,28 @@ impl Image {
 struct Inode {
     bytes: Vec<u8>,
     synced: Vec<u8>,
+    /// The bytes a sync would write: a failed sync forgets them, as Linux does.
+    dirty: Vec<bool>,
+}
+
+impl Inode {
+    fn synced(bytes: Vec<u8>) -> Inode {
+        Inode { dirty: vec![false; bytes.len()], synced: bytes.clone(), bytes }
+    }
+
+    fn resize(&mut self, len: usize) {
+        self.bytes.resize(len, 0);
+        self.dirty.resize(len, true);
+    }
+
+    fn sync(&mut self) {
+        self.synced.resize(self.bytes.len(), 0);
+        for (at, dirty) in self.dirty.iter_mut().enumerate() {
+            if std::mem::take(dirty) {
+                self.synced[at] = self.bytes[at];
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -118,7 +140,7 @@ impl FakeDisk {
     /// Makes a file, synced.
     pub fn put(&self, path: &str, bytes: &[u8]) {
         let mut state = self.state();
-        state.inodes.push(Inode { bytes: bytes.to_vec(), synced: bytes.to_vec() });
+        state.inodes.push(Inode::synced(bytes.to_vec()));
         let inode = state.inodes.len() - 1;
         state.names.insert(path.into(), inode);
         state.synced_names.insert(path.into(), inode);
@@ -142,14 +164,7 @@ impl FakeDisk {
             Image::Everything | Image::Names => state.names.clone(),
             Image::Synced | Image::Torn => state.synced_names.clone(),
         };
-        let inodes: Vec<Inode> = state
-            .inodes
-            .iter()
-            .map(|inode| {
-                let bytes = kept(inode);
-                Inode { synced: bytes.clone(), bytes }
-            })
-            .collect();
+        let inodes: Vec<Inode> = state.inodes.iter().map(|inode| Inode::synced(kept(inode))).collect();
         let fresh = State {
             inodes,
             synced_names: names.clone(),
@@ -193,23 +208,22 @@ impl DiskFile for FakeFile {
             *room -= count;
         }
         let count = state.tick(count)? as usize;
-        let file = &mut state.inodes[self.inode].bytes;
-        let offset = offset as usize;
-        if file.len() < offset + count {
-            file.resize(offset + count, 0);
-        }
-        file[offset..offset + count].copy_from_slice(&bytes[..count]);
+        let file = &mut state.inodes[self.inode];
+        let range = offset as usize..offset as usize + count;
+        file.resize(file.bytes.len().max(range.end));
+        file.bytes[range.clone()].copy_from_slice(&bytes[..count]);
+        file.dirty[range].fill(true);
         Ok(count)
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
         let mut state = self.disk.state();
         if let Some(errno) = state.fail_syncs {
+            state.inodes[self.inode].dirty.fill(false);
             return Err(io::Error::from_raw_os_error(errno));
         }
         state.tick(1)?;
-        let inode = &mut state.inodes[self.inode];
-        inode.synced.clone_from(&inode.bytes);
+        state.inodes[self.inode].sync();
         Ok(())
     }
 
@@ -220,7 +234,7 @@ impl DiskFile for FakeFile {
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.tick(1)?;
-        state.inodes[self.inode].bytes.resize(len as usize, 0);
+        state.inodes[self.inode].resize(len as usize);
         Ok(())
     }
 
@@ -258,7 +272,7 @@ impl Disk for FakeDisk {
         };
         if how == Open::Truncate && !state.inodes[inode].bytes.is_empty() {
             state.tick(1)?;
-            state.inodes[inode].bytes.clear();
+            state.inodes[inode].resize(0);
         }
         Ok(Box::new(FakeFile { disk: self.clone(), inode, writable: how != Open::Read }))
     }

@@ -15,6 +15,7 @@ pub mod object;
 pub mod observe;
 pub mod persist;
 pub mod pubsub;
+pub mod rdb;
 pub mod resp;
 pub mod server;
 pub mod structs;

@@ -1,6 +1,7 @@
 //! Data commands, one file per family. A handler sees its [`DataCx`](crate::command::DataCx) and nothing else: it
 //! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
 
+pub mod dump;
 pub mod hashes;
 pub mod keys;
 pub mod lists;
@@ -14,7 +15,7 @@ pub mod testing;
 use crate::command::{Bound, DataHandler};
 
 /// All families' tables.
-pub const ALL: [&[Bound<DataHandler>]; 7] = [
+pub const ALL: [&[Bound<DataHandler>]; 8] = [
     strings::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
@@ -22,4 +23,5 @@ pub const ALL: [&[Bound<DataHandler>]; 7] = [
     hashes::COMMANDS,
     keys::COMMANDS,
     sort::COMMANDS,
+    dump::COMMANDS,
 ];

@@ -13,6 +13,7 @@ pub mod families;
 pub mod keyspace;
 pub mod object;
 pub mod observe;
+pub mod persist;
 pub mod pubsub;
 pub mod rdb;
 pub mod resp;

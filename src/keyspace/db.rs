@@ -101,7 +101,7 @@ impl<'a> DbMut<'a> {
     #[cold]
     fn expire(&mut self, hash: u64, key: &[u8]) {
         if let Some(object) = self.table_mut().remove(hash, key) {
-            self.keyspace.log.changed(self.index, key, Event::EXPIRED, 1);
+            self.keyspace.log.removed(self.index, key, Event::EXPIRED);
             self.keyspace.stats.expired += 1;
             self.keyspace.discard(object);
         }

@@ -202,8 +202,12 @@ impl Engine {
         if !self.monitors.is_empty() {
             self.feed_monitors(index, id, args);
         }
-        if self.clients[index].flags.contains(ClientFlags::TRACKING) {
-            self.remember_reads(index, id, args);
+        if self.tracking.is_active() {
+            // What was changed before is forgotten before what was read is remembered.
+            self.note_invalidations(Some(index));
+            if self.clients[index].flags.contains(ClientFlags::TRACKING) {
+                self.remember_reads(index, id, args);
+            }
         }
     }
 

@@ -306,7 +306,7 @@ impl SortedSet {
 
     /// Moves a packed set to a table and a tree, which it answers.
     #[cold]
-    fn unpack(&mut self) -> &mut Scores {
+    pub fn unpack(&mut self) -> &mut Scores {
         if let Container::ZsetPacked(_) = &self.0 {
             let mut entries = self.entries(0..usize::MAX);
             // What came from outside may hold equal scores in another order.

@@ -75,6 +75,17 @@ pub struct Transaction {
     pub argument_bytes: usize,
 }
 
+/// A key a client WATCHes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Its database.
+    pub db: DbIndex,
+    /// Its name.
+    pub key: Box<[u8]>,
+    /// Its deadline had passed when WATCH was called: that it is removed later is no change.
+    pub stale: bool,
+}
+
 /// Why a client does not go on with its requests.
 #[derive(Debug)]
 pub enum BlockedOn {
@@ -217,7 +228,7 @@ pub struct Client {
     /// The transaction being queued.
     pub transaction: Option<Box<Transaction>>,
     /// Keys WATCHed.
-    pub watched: Vec<(DbIndex, Box<[u8]>)>,
+    pub watched: Vec<Watched>,
     /// What it waits for.
     pub blocked: Option<Box<Blocked>>,
     /// What it listens to.
@@ -297,7 +308,7 @@ impl Client {
         let of_name = |name: &[u8]| 2 * (name.len() + PLACE_BYTES);
         let transaction =
             self.transaction.as_ref().map_or(0, |t| t.argument_bytes + t.queue.len() * size_of::<(u16, OwnedArgs)>());
-        let watched: usize = self.watched.iter().map(|(_, key)| of_name(key)).sum();
+        let watched: usize = self.watched.iter().map(|watched| of_name(&watched.key)).sum();
         let subscribed: usize = self.subscriptions.as_ref().map_or(0, |subs| {
             let sets = [&subs.channels, &subs.patterns, &subs.shard_channels];
             sets.iter().flat_map(|set| set.iter()).map(|name| of_name(name)).sum()

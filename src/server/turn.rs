@@ -59,6 +59,10 @@ const ARENA_BYTES: usize = 1024 * 1024;
 /// Requests whose keys are prefetched together.
 const GROUP: usize = 16;
 
+/// Most bytes of inline arguments and most arguments that room is kept for between turns.
+const KEPT_INLINE_BYTES: usize = 64 * 1024;
+const KEPT_SPANS: usize = 16 * 1024;
+
 /// What was read and is not run yet.
 pub struct Turn {
     /// Bytes read for connections that had no incomplete request.
@@ -98,12 +102,20 @@ impl Turn {
     }
 
     fn reset(&mut self) {
+        const LARGEST_KEPT: usize = 16 * 1024;
         self.used = 0;
         self.inline.clear();
         self.requests.clear();
         self.spans.clear();
+        // A request of a million arguments must not leave its mark on an idle server.
+        self.spans.shrink_to(LARGEST_KEPT);
+        self.requests.shrink_to(LARGEST_KEPT);
+        self.inline.shrink_to(LARGEST_KEPT);
         self.errors.clear();
         self.from_query.clear();
+        // One request of a hundred thousand arguments is no reason to keep room for the next.
+        self.inline.shrink_to(KEPT_INLINE_BYTES);
+        self.spans.shrink_to(KEPT_SPANS);
     }
 
     /// Parses the complete requests of `bytes`, which begin `at` in the arena or the query buffer. Returns how many

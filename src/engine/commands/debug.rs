@@ -360,7 +360,10 @@ fn populate(cx: &mut EngineCx<'_>) -> CmdResult {
     let positive = |cx: &EngineCx<'_>, at: usize| -> Result<usize, CommandError> {
         match cx.args.get(at) {
             None => Ok(0),
-            Some(_) => usize::try_from(cx.integer(at)?).map_err(|_| CommandError::NOT_POSITIVE),
+            Some(_) => {
+                let number = cx.integer(at).ok().and_then(|number| usize::try_from(number).ok());
+                number.ok_or(CommandError::NOT_POSITIVE)
+            }
         }
     };
     let (keys, size) = (positive(cx, 2)?, positive(cx, 4)?);

@@ -301,20 +301,22 @@ impl Client {
         self.flags.intersects(ClientFlags::CLOSE_AFTER_REPLY | ClientFlags::CLOSE_NOW)
     }
 
-    /// Bytes of memory the client holds, buffers included.
+    /// Bytes of memory the client holds, buffers included. O(watched keys + subscriptions + prefixes).
     pub fn memory_bytes(&self) -> usize {
+        // A name is kept here and in the registry it is looked up in, each with its place in a tree.
+        const PLACE_BYTES: usize = 32;
+        let of_name = |name: &[u8]| 2 * (name.len() + PLACE_BYTES);
         let transaction =
             self.transaction.as_ref().map_or(0, |t| t.argument_bytes + t.queue.len() * size_of::<(u16, OwnedArgs)>());
-        let watched: usize = self.watched.iter().map(|watched| watched.key.len() + 64).sum();
-        let subscribed = self.subscriptions.as_ref().map_or(0, |subs| {
+        let watched: usize = self.watched.iter().map(|watched| of_name(&watched.key)).sum();
+        let subscribed: usize = self.subscriptions.as_ref().map_or(0, |subs| {
             let sets = [&subs.channels, &subs.patterns, &subs.shard_channels];
-            sets.iter().flat_map(|set| set.iter()).map(|name| name.len() + 64).sum()
+            sets.iter().flat_map(|set| set.iter()).map(|name| of_name(name)).sum()
         });
-        size_of::<Client>()
-            + self.out.capacity()
-            + (self.query.used + self.query.free) as usize
-            + transaction
-            + watched
-            + subscribed
+        let prefixes: usize =
+            self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
+        let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
+        let query = self.query.used as usize + self.query.free as usize;
+        size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

@@ -145,6 +145,7 @@ impl Engine {
             }
             self.evict_to_limit();
         }
+        self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });
     }
 

@@ -13,6 +13,7 @@ pub(crate) struct CronState {
     next_expiry: UnixMs,
     next_client: ClientIndex,
     next_sample: UnixMs,
+    pub(super) next_client_eviction: UnixMs,
 }
 
 /// Most keys one expiry slice removes, and the time it may take.

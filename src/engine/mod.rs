@@ -309,6 +309,9 @@ impl Engine {
         self.keyspace.access.set_now(self.now);
         self.clock_ns = (self.senses.monotonic_ns)();
         self.stats.turns += 1;
+        if self.options.max_memory_clients != 0 {
+            self.evict_clients_if_due();
+        }
     }
 
     /// A client connected.
@@ -343,7 +346,17 @@ impl Engine {
         self.monitors.retain(|&other| other != index);
         self.paused.retain(|&other| other != index);
         self.client_ids.remove(&self.clients[index].id);
+        if self.running != Some(index) {
+            self.drop_output(index);
+        }
         self.listening_changed();
+    }
+
+    /// What a client that is to be closed has not been sent is not sent any more.
+    fn drop_output(&mut self, index: ClientIndex) {
+        let client = &mut self.clients[index];
+        client.out.take();
+        client.sent = 0;
     }
 
     /// A client by id, if it is still there.

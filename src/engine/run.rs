@@ -32,6 +32,7 @@ impl Engine {
         if flags.intersects(UNUSUAL) {
             self.after_unusual(index, mark);
         }
+        self.check_output_limit(index);
         let client = &mut self.clients[index];
         if !flags.contains(ClientFlags::OUTPUT_PENDING) && !client.out.is_empty() {
             self.mark_dirty(index);

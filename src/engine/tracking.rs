@@ -334,5 +334,6 @@ impl Engine {
             None => reply.null(),
         }
         self.mark_dirty(target);
+        self.check_output_limit(target);
     }
 }

@@ -305,6 +305,9 @@ impl Rim {
     pub fn send(&self, engine: &mut Engine, index: ClientIndex) {
         let conns = self.conns.borrow();
         let Some(conn) = conns.get(index).and_then(Option::as_ref) else { return };
+        if engine.clients[index].flags.contains(ClientFlags::CLOSE_NOW) {
+            return;
+        }
         if conn.writer_active {
             engine.check_output_limit(index);
             return;

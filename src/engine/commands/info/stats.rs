@@ -85,7 +85,8 @@ pub(super) fn keyspace(engine: &Engine, out: &mut InfoWriter) {
     for index in 0..engine.keyspace.databases() as u32 {
         let table = engine.keyspace.table(DbIndex(index));
         if !table.is_empty() {
-            let (keys, timed, mean_ttl_ms) = (table.len(), table.len_with_deadline(), mean_ttl_ms(engine, DbIndex(index)));
+            let (keys, timed, mean_ttl_ms) =
+                (table.len(), table.len_with_deadline(), mean_ttl_ms(engine, DbIndex(index)));
             let figures = format!("keys={keys},expires={timed},avg_ttl={mean_ttl_ms}");
             out.field(&format!("db{index}"), figures);
         }
@@ -103,5 +104,5 @@ fn mean_ttl_ms(engine: &Engine, db: DbIndex) -> u64 {
         sum += u128::from(object.deadline().unwrap_or(now).saturating_sub(now));
         count += 1;
     });
-    if count == 0 { 0 } else { (sum / count) as u64 }
+    sum.checked_div(count).unwrap_or(0) as u64
 }

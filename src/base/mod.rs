@@ -8,6 +8,7 @@ pub mod float;
 pub mod glob;
 pub mod ids;
 pub mod long_double;
+pub mod lzf;
 pub mod num;
 pub mod quoting;
 pub mod rng;

@@ -69,6 +69,7 @@ impl Engine {
             more = self.keyspace.expire_slice(EXPIRY_BATCH);
             if !self.keyspace.log.is_empty() {
                 self.settle_internal();
+                self.propagate_removals_alone();
             }
             if (self.senses.monotonic_ns)() - began >= EXPIRY_SLICE_NS {
                 self.stats.expiry_time_cap_reached += more as u64;

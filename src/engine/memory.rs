@@ -48,6 +48,7 @@ impl Engine {
             }
             if self.unit_depth == 0 {
                 self.settle_internal();
+                self.propagate_removals_alone();
             }
             // What went to the reclaim thread is not free yet, but it is on its way.
             let on_its_way: usize = self.keyspace.garbage.iter().map(crate::keyspace::Garbage::approximate_bytes).sum();

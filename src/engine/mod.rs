@@ -13,6 +13,7 @@ pub mod gate;
 pub mod intake;
 pub mod memory;
 pub mod monitor;
+pub mod propagate;
 pub mod run;
 pub mod settle;
 pub mod table;
@@ -218,6 +219,8 @@ pub struct Engine {
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
     effects: Effects,
+    /// What is repeated in the append-only file.
+    pub propagation: propagate::Propagation,
     unit_depth: u32,
     running: Option<ClientIndex>,
     own_messages: Vec<Vec<Vec<u8>>>,
@@ -264,6 +267,7 @@ impl Engine {
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             effects: Effects::default(),
+            propagation: propagate::Propagation::default(),
             unit_depth: 0,
             running: None,
             own_messages: Vec::new(),

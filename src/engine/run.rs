@@ -131,6 +131,9 @@ impl Engine {
         self.unit_depth += 1;
         let result = self.call(index, id, args, ready_key);
         self.unit_depth -= 1;
+        if self.unit_depth == 0 && self.propagation.on {
+            self.propagation.end_unit();
+        }
         let ended_ns = (self.senses.monotonic_ns)();
         let took_ns = ended_ns.saturating_sub(started_ns);
         self.clock_ns = ended_ns;
@@ -165,7 +168,8 @@ impl Engine {
 
     #[inline]
     fn call(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, ready_key: Option<&[u8]>) -> CmdResult {
-        match self.table.get(id).handler {
+        let (db, before) = (self.clients[index].db, self.keyspace.log.dirty);
+        let result = match self.table.get(id).handler {
             Handler::Data(handler) => {
                 let client = &mut self.clients[index];
                 self.keyspace.touch = !client.flags.contains(ClientFlags::NO_TOUCH);
@@ -182,9 +186,21 @@ impl Engine {
                 };
                 handler(&mut cx)
             }
-            Handler::Engine(handler) => handler(&mut EngineCx { engine: self, client: index, args }),
+            Handler::Engine(handler) => {
+                // What EXEC runs is propagated by itself.
+                let result = handler(&mut EngineCx { engine: self, client: index, args });
+                if !self.table.get(id).has(Flag::Write) {
+                    return result;
+                }
+                self.effects.clear();
+                result
+            }
             Handler::Container => Err(CommandError::arity(&self.table.get(id).name)),
+        };
+        if self.propagation.on {
+            self.propagate(db, args, self.keyspace.log.dirty != before);
         }
+        result
     }
 
     /// What follows every run: figures, slow log, latency, MONITOR, keys to remember for client-side caching.
@@ -202,8 +218,12 @@ impl Engine {
         if !self.monitors.is_empty() {
             self.feed_monitors(index, id, args);
         }
-        if self.clients[index].flags.contains(ClientFlags::TRACKING) {
-            self.remember_reads(index, id, args);
+        if self.tracking.is_active() {
+            // What was changed before is forgotten before what was read is remembered.
+            self.note_invalidations(Some(index));
+            if self.clients[index].flags.contains(ClientFlags::TRACKING) {
+                self.remember_reads(index, id, args);
+            }
         }
     }
 

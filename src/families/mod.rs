@@ -2,6 +2,7 @@
 //! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
 
 mod elements;
+pub mod dump;
 pub mod hashes;
 pub mod keys;
 pub mod lists;
@@ -15,7 +16,7 @@ pub mod testing;
 use crate::command::{Bound, DataHandler};
 
 /// All families' tables.
-pub const ALL: [&[Bound<DataHandler>]; 7] = [
+pub const ALL: [&[Bound<DataHandler>]; 8] = [
     strings::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
@@ -23,4 +24,5 @@ pub const ALL: [&[Bound<DataHandler>]; 7] = [
     hashes::COMMANDS,
     keys::COMMANDS,
     sort::COMMANDS,
+    dump::COMMANDS,
 ];

@@ -102,10 +102,15 @@ impl Turn {
     }
 
     fn reset(&mut self) {
+        const LARGEST_KEPT: usize = 16 * 1024;
         self.used = 0;
         self.inline.clear();
         self.requests.clear();
         self.spans.clear();
+        // A request of a million arguments must not leave its mark on an idle server.
+        self.spans.shrink_to(LARGEST_KEPT);
+        self.requests.shrink_to(LARGEST_KEPT);
+        self.inline.shrink_to(LARGEST_KEPT);
         self.errors.clear();
         self.from_query.clear();
         // One request of a hundred thousand arguments is no reason to keep room for the next.

@@ -386,7 +386,7 @@ fn populate(cx: &mut EngineCx<'_>) -> CmdResult {
         target.put(&key, Value::Bytes(&value), Expiry::Clear);
         // Not counted as a change and not propagated, but those who look at the key must know.
         cx.engine.touch_watchers(db, &key);
-        cx.engine.invalidate_key(&key, Some(index), false);
+        cx.engine.invalidate_unlogged(&key, index);
     }
     done(cx)
 }

@@ -5,8 +5,9 @@ use crate::base::float::parse_f64_loose;
 use crate::base::num;
 use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome};
 use crate::keyspace::Event;
-use crate::object::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange};
-use crate::object::{SortedSet, Typed};
+use crate::object::SortedSet;
+use crate::object::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange, Scored};
+use crate::structs::table::Entry;
 use std::ops::Range;
 
 /// What a range is of.
@@ -206,7 +207,20 @@ fn range(cx: &mut DataCx<'_>, by: Option<By>, reverse: Option<bool>) -> CmdResul
 pub(super) fn zrangestore(cx: &mut DataCx<'_>) -> CmdResult {
     let request = Request::parse(cx.args.from(2), Fixed { by: None, reverse: None, store: true })?;
     let set = cx.db.get::<SortedSet>(request.key)?;
-    let entries = set.map_or_else(Vec::new, |set| set.entries(request.ranks_in(set)));
+    let mut entries = set.map_or_else(Vec::new, |set| set.entries(request.ranks_in(set)));
+    // Redis adds them one by one to a packed set, which knows no -0, until they are too many or one is too long.
+    let loses_sign = |entry: &&mut Scored| entry.key().len() <= cx.limits.zset_max_listpack_value;
+    let unsign = |entry: &mut Scored| {
+        if entry.score() == 0.0 && entry.score().is_sign_negative() {
+            entry.set_score(0.0);
+        }
+    };
+    let most = cx.limits.zset_max_listpack_entries;
+    if request.reverse {
+        entries.iter_mut().rev().take(most).take_while(loses_sign).for_each(unsign);
+    } else {
+        entries.iter_mut().take(most).take_while(loses_sign).for_each(unsign);
+    }
     store(cx, cx.args.at(1), entries, Event::ZRANGESTORE);
     Ok(Outcome::Done)
 }

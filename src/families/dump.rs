@@ -160,7 +160,7 @@ mod tests {
         assert!(repeated.starts_with(&format!("RESTORE t {} ", bench.now() + 1000)) && repeated.ends_with(" ABSTTL"));
         assert_eq!(
             (bench.events(), bench.run("PTTL t")),
-            (vec!["new t".into(), "restore t".into()], ":1000\r\n".into())
+            (vec!["restore t".into()], ":1000\r\n".into())
         );
         assert_eq!(bench.run_args(&[b"RESTORE", b"t", b"1", &bytes, b"REPLACE", b"absttl"]), b"+OK\r\n");
         assert_eq!((bench.propagated(), bench.events()), (vec!["DEL t".into()], vec!["del t".into()]));

@@ -327,3 +327,35 @@ impl<S: Source> Input<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forged_length_makes_no_room() {
+        for bytes in [
+            &b"\x80\x7f\xff\xff\xff only this"[..],
+            b"\xc3\x80\x7f\xff\xff\xff\x80\x7f\xff\xff\xff only this",
+            b"\xc3\x03\x80\x7f\xff\xff\xffabc",
+            b"\x81\0\0\0\x7f\xff\xff\xff\xff",
+        ] {
+            let mut input = Input::new(ReadSource::new(bytes, 5), false);
+            assert!(input.string().is_err());
+            assert!(input.joined.capacity() <= 2 * STEP_BYTES && input.raw.capacity() == 0);
+        }
+    }
+
+    #[test]
+    fn lengths_of_all_widths_are_read_across_blocks() {
+        let bytes = b"\x00\x3f\x40\x40\x7f\xff\x80\0\0\x40\0\x80\xff\xff\xff\xff\x81\0\0\0\x01\0\0\0\0";
+        for block in 1..bytes.len() {
+            let mut input = Input::new(ReadSource::new(&bytes[..], block), true);
+            for expected in [0, 63, 64, 16383, 16384, u64::from(u32::MAX), 1 << 32] {
+                assert_eq!(input.length(), Ok(expected));
+            }
+            assert_eq!((input.offset(), input.checksum()), (bytes.len() as u64, crc64(0, bytes)));
+            assert_eq!(input.byte().map_err(|error| error.kind), Err(LoadErrorKind::ShortRead));
+        }
+    }
+}

@@ -201,6 +201,9 @@ impl Engine {
         if self.propagation.on {
             self.propagate(db, args, self.keyspace.log.dirty != before);
         }
+        if self.durability.always {
+            self.stamp(index, id, args, self.keyspace.log.dirty != before);
+        }
         result
     }
 
@@ -292,6 +295,31 @@ impl Engine {
         }));
     }
 
+    /// Holds a client until [`Engine::answer`].
+    pub(crate) fn hold(&mut self, index: ClientIndex, on: BlockedOn, args: Args<'_>) {
+        let ticket = self.blocking.ticket();
+        let client = &mut self.clients[index];
+        client.blocked = Some(Box::new(Blocked {
+            on,
+            db: client.db,
+            until: None,
+            command: client.last_command,
+            args: args.to_owned(),
+            ticket,
+            since: self.now,
+            ran_for: std::time::Duration::ZERO,
+        }));
+    }
+
+    /// Answers a client that was held, and lets it go on.
+    pub(crate) fn answer(&mut self, index: ClientIndex, write: impl FnOnce(&mut crate::resp::reply::Reply)) {
+        if self.clients.contains(index) && self.release_blocked(index).is_some() {
+            self.lend_buffer(index);
+            write(&mut self.clients[index].out);
+            self.resume(index);
+        }
+    }
+
     /// Holds a command until CLIENT PAUSE ends.
     fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
         let ticket = self.blocking.ticket();
@@ -319,6 +347,7 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
+            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -342,7 +371,7 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause) => {}
+            (None, BlockedOn::Pause | BlockedOn::Save) => {}
         }
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
         self.table.get_mut(blocked.command).stats.ran(blocked.ran_for.as_nanos() as u64, self.options.latency_tracking);

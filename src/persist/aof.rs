@@ -181,7 +181,7 @@ fn line(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     let window = &bytes[at..bytes.len().min(at + LINE_MAX_BYTES)];
     match memchr::memchr(b'\n', window) {
         Some(length) => Ok(at + length + 1),
-        None if window.len() == LINE_MAX_BYTES => Err(Stop::Damaged(at)),
+        None if window.len() == LINE_MAX_BYTES => Err(Stop::Damaged(at + memchr::memchr(0, window).unwrap_or(0))),
         None => Err(Stop::NeedMore),
     }
 }

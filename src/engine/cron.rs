@@ -56,7 +56,9 @@ impl Engine {
             self.tick();
         }
         if self.tracking.is_active() {
-            self.bound_tracking_table();
+            self.save_if_due();
+        self.rewrite_if_due();
+        self.bound_tracking_table();
             self.broadcast_invalidations();
         }
     }

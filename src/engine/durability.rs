@@ -60,6 +60,26 @@ pub struct Durability {
     pub dirty_at_last_save: u64,
     /// Snapshots written.
     pub saves: u64,
+    /// The rewrite of the log that is going on.
+    pub rewrite: Option<crate::persist::Rewrite>,
+    /// When it began.
+    pub rewrite_began_at: UnixMs,
+    /// A rewrite that is to begin once the snapshot is written.
+    pub rewrite_scheduled: bool,
+    /// Rest between automatic rewrites that fail.
+    pub rewrite_limit: crate::persist::RewriteLimit,
+    /// Whether the last rewrite worked.
+    pub last_rewrite_ok: bool,
+    /// Seconds it took; -1 for none.
+    pub last_rewrite_seconds: i64,
+    /// Rewrites done.
+    pub rewrites: u64,
+    /// The log's size after the last rewrite, in bytes.
+    pub rewrite_base_bytes: u64,
+    /// Keys the last load brought.
+    pub loaded_keys: u64,
+    /// Keys the last load left out because they had expired.
+    pub expired_on_load: u64,
     /// Offset of the log up to which the keys in `recent` are durable.
     durable: u64,
     /// Keys changed behind the durable offset, by hash, with the offset behind the change.
@@ -84,10 +104,33 @@ impl Durability {
             last_save_seconds: -1,
             dirty_at_last_save: 0,
             saves: 0,
+            rewrite: None,
+            rewrite_began_at: now,
+            rewrite_scheduled: false,
+            rewrite_limit: Default::default(),
+            last_rewrite_ok: true,
+            last_rewrite_seconds: -1,
+            rewrites: 0,
+            rewrite_base_bytes: 0,
+            loaded_keys: 0,
+            expired_on_load: 0,
             durable: 0,
             recent: HashMap::new(),
             fresh: Vec::new(),
         }
+    }
+
+    /// Whether the last snapshot and the log are as they should be.
+    #[inline]
+    pub fn is_fine(&self) -> bool {
+        self.last_save_ok && self.log.as_ref().is_none_or(|log| log.status() == Status::Ok)
+    }
+
+    /// The log is closed with all it was given: nothing waits for it any more.
+    pub fn release_all(&mut self) {
+        self.recent.clear();
+        self.fresh.clear();
+        self.durable = u64::MAX - 1;
     }
 
     /// The offset up to which nothing can be lost any more.
@@ -163,6 +206,7 @@ impl Engine {
             }
         }
         self.look_at_save();
+        self.look_at_rewrite();
     }
 
     /// Whether a client's output may be sent.

@@ -9,8 +9,10 @@ pub mod blocking;
 pub mod commands;
 pub mod context;
 pub mod cron;
+pub mod durability;
 pub mod gate;
 pub mod intake;
+pub mod log_control;
 pub mod memory;
 pub mod monitor;
 pub mod propagate;
@@ -156,6 +158,14 @@ pub struct Senses {
     pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
 }
 
+/// What the threads that write files need of the rim.
+pub struct Files {
+    /// The disk.
+    pub disk: std::sync::Arc<dyn crate::persist::Disk>,
+    /// Wakes the loop; called by other threads.
+    pub notify: crate::persist::Notify,
+}
+
 /// All state of the server.
 pub struct Engine {
     /// The data.
@@ -219,6 +229,8 @@ pub struct Engine {
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
     effects: Effects,
+    /// Log and snapshots.
+    pub durability: durability::Durability,
     /// What is repeated in the append-only file.
     pub propagation: propagate::Propagation,
     unit_depth: u32,
@@ -234,7 +246,14 @@ pub struct Engine {
 
 impl Engine {
     /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
-    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, (usize, &'static str)> {
+    pub fn new(
+        config: Config,
+        facts: Facts,
+        senses: Senses,
+        files: Files,
+        seed: u64,
+    ) -> Result<Engine, (usize, &'static str)> {
+        let facts_started_at = facts.started_at;
         let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
@@ -267,6 +286,7 @@ impl Engine {
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             effects: Effects::default(),
+            durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
             unit_depth: 0,
             running: None,

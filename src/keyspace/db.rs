@@ -327,6 +327,17 @@ impl<'a> DbMut<'a> {
         }
     }
 
+    /// Stores a record that was loaded; false when the key is there already.
+    pub fn insert_loaded(&mut self, object: Object) -> bool {
+        let hash = hash(object.key());
+        let table = self.table_mut();
+        if table.get(hash, object.key()).is_some() {
+            return false;
+        }
+        table.insert(hash, object);
+        true
+    }
+
     /// Takes a key with its value out of the database.
     pub fn take(&mut self, key: &[u8]) -> Option<Object> {
         let hash = hash(key);

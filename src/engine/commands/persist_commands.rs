@@ -7,7 +7,7 @@ use crate::engine::context::{EngineCx, EngineHandler, engine};
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] =
-    &[engine("save", save), engine("bgsave", bgsave), engine("lastsave", lastsave)];
+    &[engine("save", save), engine("bgsave", bgsave), engine("lastsave", lastsave), engine("bgrewriteaof", bgrewriteaof)];
 
 fn save(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.engine.begin_save()?;
@@ -45,5 +45,22 @@ fn bgsave(cx: &mut EngineCx<'_>) -> CmdResult {
 fn lastsave(cx: &mut EngineCx<'_>) -> CmdResult {
     let at = cx.engine.durability.last_save_at.as_secs();
     cx.reply().integer(at);
+    Ok(Outcome::Done)
+}
+
+fn bgrewriteaof(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.engine.durability.rewrite_running() {
+        return Err(CommandError::fixed("ERR Background append only file rewriting already in progress"));
+    }
+    // With a snapshot under way, or the rest of a transaction to come, it begins when that is over.
+    let later = cx.engine.durability.save.is_some() || cx.client().flags.contains(ClientFlags::DENY_BLOCKING);
+    if later {
+        cx.engine.durability.rewrite_scheduled = true;
+        cx.engine.durability.rewrite_limit.reset();
+        cx.reply().simple("Background append only file rewriting scheduled");
+        return Ok(Outcome::Done);
+    }
+    cx.engine.begin_rewrite()?;
+    cx.reply().simple("Background append only file rewriting started");
     Ok(Outcome::Done)
 }

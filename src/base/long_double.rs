@@ -8,8 +8,8 @@
 use std::fmt;
 use std::ops::Add;
 
-use rustc_apfloat::Float;
 use rustc_apfloat::ieee::X87DoubleExtended;
+use rustc_apfloat::{Float, Round, Status};
 
 use super::float::{has_nonzero_digit, round_to_even, scan_exponent, scan_hex, split_sign};
 
@@ -53,6 +53,13 @@ impl LongDouble {
     /// Whether this is an infinity.
     pub fn is_inf(self) -> bool {
         self.0.is_infinite()
+    }
+
+    /// The product with `factor`, rounded once, as the next greater integer; `None` when that is out of range.
+    pub fn times_ceil(self, factor: i64) -> Option<i64> {
+        let product = (self.0 * Self::from(factor).0).value;
+        let integer = product.to_i128_r(64, Round::TowardPositive, &mut false);
+        if integer.status.contains(Status::INVALID_OP) { None } else { i64::try_from(integer.value).ok() }
     }
 
     /// Appends the text by `%.17Lf` without trailing zeros, `-0` as `0`; infinities as `inf` and `-inf`. The text of a
@@ -363,6 +370,25 @@ mod tests {
     fn large_numbers_are_written_to_the_last_digit() {
         for (text, digits) in [("0x1p64", "18446744073709551616"), ("0x1p100", "1267650600228229401496703205376")] {
             assert_eq!(human(text).as_deref(), Some(digits));
+        }
+    }
+
+    #[test]
+    fn a_product_is_rounded_up_or_refused() {
+        let times = |text: &str| LongDouble::parse(text.as_bytes()).unwrap().times_ceil(1000);
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("0.0001", Some(1)),
+            ("1.5", Some(1500)),
+            ("-0.001", Some(0)),
+            ("-0.002", Some(-1)),
+            ("9223372036854775", Some(9_223_372_036_854_775_000)),
+            ("9223372036854776", None),
+            ("1e400", None),
+            ("inf", None),
+            ("-inf", None),
+        ] {
+            assert_eq!(times(text), expected, "{text}");
         }
     }
 }

@@ -75,6 +75,17 @@ pub struct Transaction {
     pub argument_bytes: usize,
 }
 
+/// A key a client WATCHes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Its database.
+    pub db: DbIndex,
+    /// Its name.
+    pub key: Box<[u8]>,
+    /// Its deadline had passed when WATCH was called: that it is removed later is no change.
+    pub stale: bool,
+}
+
 /// Why a client does not go on with its requests.
 #[derive(Debug)]
 pub enum BlockedOn {
@@ -217,7 +228,7 @@ pub struct Client {
     /// The transaction being queued.
     pub transaction: Option<Box<Transaction>>,
     /// Keys WATCHed.
-    pub watched: Vec<(DbIndex, Box<[u8]>)>,
+    pub watched: Vec<Watched>,
     /// What it waits for.
     pub blocked: Option<Box<Blocked>>,
     /// What it listens to.
@@ -294,7 +305,7 @@ impl Client {
     pub fn memory_bytes(&self) -> usize {
         let transaction =
             self.transaction.as_ref().map_or(0, |t| t.argument_bytes + t.queue.len() * size_of::<(u16, OwnedArgs)>());
-        let watched: usize = self.watched.iter().map(|(_, key)| key.len() + 64).sum();
+        let watched: usize = self.watched.iter().map(|watched| watched.key.len() + 64).sum();
         let subscribed = self.subscriptions.as_ref().map_or(0, |subs| {
             let sets = [&subs.channels, &subs.patterns, &subs.shard_channels];
             sets.iter().flat_map(|set| set.iter()).map(|name| name.len() + 64).sum()

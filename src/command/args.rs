@@ -44,6 +44,12 @@ impl<'a> Args<'a> {
         Args { bytes: self.bytes, spans: self.spans.get(at..).unwrap_or(&[]) }
     }
 
+    /// The first `count` arguments, or all when there are fewer.
+    #[inline]
+    pub fn first(self, count: usize) -> Args<'a> {
+        Args { bytes: self.bytes, spans: &self.spans[..count.min(self.spans.len())] }
+    }
+
     /// The arguments in turn.
     #[inline]
     pub fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone {

@@ -38,21 +38,15 @@ impl<'a> DataCx<'a> {
         num::parse_f64(self.args.at(at)).filter(|value| !value.is_nan()).ok_or(CommandError::NOT_FLOAT)
     }
 
-    /// The timeout in seconds at a position as a moment, `None` for ever (0). Errors as for blocking commands.
+    /// The timeout in seconds at a position as a moment, `None` for ever (0). Errors: no number, or negative; like Redis,
+    /// a number of milliseconds beyond 64 bits counts as negative.
     pub fn deadline(&self, at: usize) -> Result<Option<UnixMs>, CommandError> {
-        let seconds = num::parse_f64(self.args.at(at))
-            .filter(|value| value.is_finite())
-            .ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
-        let ms = (seconds * 1000.0).ceil();
-        if ms > i64::MAX as f64 {
-            return Err(CommandError::TIMEOUT_OUT_OF_RANGE);
+        let seconds = num::LongDouble::parse(self.args.at(at)).ok_or(CommandError::TIMEOUT_NOT_FLOAT)?;
+        match seconds.times_ceil(1000) {
+            None | Some(..0) => Err(CommandError::TIMEOUT_NEGATIVE),
+            Some(0) => Ok(None),
+            // A moment that no clock reaches is for ever too.
+            Some(ms) => Ok(self.now.0.checked_add(ms).filter(|&at| at < i64::MAX).map(UnixMs)),
         }
-        if ms < 0.0 {
-            return Err(CommandError::TIMEOUT_NEGATIVE);
-        }
-        if ms == 0.0 {
-            return Ok(None);
-        }
-        self.now.0.checked_add(ms as i64).map(|at| Some(UnixMs(at))).ok_or(CommandError::TIMEOUT_OUT_OF_RANGE)
     }
 }

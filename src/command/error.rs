@@ -111,6 +111,44 @@ impl CommandError {
     /// EXPIRE's GT with LT.
     pub const EXPIRE_GT_AND_LT: CommandError =
         CommandError::fixed("ERR GT and LT options at the same time are not compatible");
+
+    // Hashes and sorted sets.
+    /// HINCRBY of a value that is no integer.
+    pub const HASH_NOT_INTEGER: CommandError = CommandError::fixed("ERR hash value is not an integer");
+    /// HINCRBYFLOAT of a value that is no float.
+    pub const HASH_NOT_FLOAT: CommandError = CommandError::fixed("ERR hash value is not a float");
+    /// HINCRBYFLOAT by something that is not finite.
+    pub const INCREMENT_NOT_FINITE: CommandError = CommandError::fixed("ERR value is NaN or Infinity");
+    /// HGETDEL without FIELDS where it belongs.
+    pub const FIELDS_MISSING: CommandError =
+        CommandError::fixed("ERR Mandatory argument FIELDS is missing or not at the right position");
+    /// A number of fields that is none.
+    pub const NUMFIELDS_NOT_POSITIVE: CommandError =
+        CommandError::fixed("ERR Number of fields must be a positive integer");
+    /// A number of fields that is not that of the arguments.
+    pub const NUMFIELDS_MISMATCH: CommandError =
+        CommandError::fixed("ERR The `numfields` parameter must match the number of arguments");
+    /// A number of random elements below all integers.
+    pub const COUNT_TOO_LOW: CommandError = CommandError::fixed(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+    );
+    /// ZADD's XX with NX.
+    pub const ZADD_XX_AND_NX: CommandError =
+        CommandError::fixed("ERR XX and NX options at the same time are not compatible");
+    /// ZADD's GT, LT and NX, two of them.
+    pub const ZADD_GT_LT_NX: CommandError =
+        CommandError::fixed("ERR GT, LT, and/or NX options at the same time are not compatible");
+    /// ZADD's INCR with more than one member.
+    pub const ZADD_INCR_PAIRS: CommandError =
+        CommandError::fixed("ERR INCR option supports a single increment-element pair");
+    /// ZRANGE's LIMIT of a range of ranks.
+    pub const LIMIT_WITHOUT_BY: CommandError =
+        CommandError::fixed("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
+    /// ZRANGE's WITHSCORES with BYLEX.
+    pub const WITHSCORES_BYLEX: CommandError =
+        CommandError::fixed("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+    /// A weight that is no float.
+    pub const WEIGHT_NOT_FLOAT: CommandError = CommandError::fixed("ERR weight value is not a float");
     /// An argument beyond 32 bits.
     pub const BEYOND_INT: CommandError =
         CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
@@ -165,8 +203,7 @@ impl CommandError {
     /// A command that is not there; the text quotes up to 128 bytes of its name and of its arguments.
     pub fn unknown_command(args: super::Args<'_>) -> CommandError {
         let mut text = b"ERR unknown command '".to_vec();
-        let name = args.at(0);
-        text.extend_from_slice(&name[..name.len().min(128)]);
+        text.extend_from_slice(quoted_part(args.at(0), 128));
         text.extend_from_slice(b"', with args beginning with: ");
         let mut quoted = Vec::new();
         for arg in args.iter().skip(1) {
@@ -175,7 +212,7 @@ impl CommandError {
             }
             let room = 128 - quoted.len();
             quoted.push(b'\'');
-            quoted.extend_from_slice(&arg[..arg.len().min(room)]);
+            quoted.extend_from_slice(quoted_part(arg, room));
             quoted.extend_from_slice(b"' ");
         }
         text.extend_from_slice(&quoted);
@@ -185,14 +222,31 @@ impl CommandError {
     /// A subcommand that is not there.
     pub fn unknown_subcommand(subcommand: &[u8], command: &str) -> CommandError {
         let mut text = b"ERR unknown subcommand '".to_vec();
-        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(quoted_part(subcommand, 128));
         text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
         CommandError(Cow::Owned(text))
+    }
+
+    /// A subcommand that is unknown or was given a wrong number of arguments, where the table of commands does not
+    /// know the subcommands.
+    pub fn subcommand_syntax(args: super::Args<'_>) -> CommandError {
+        let subcommand = args.get(1).unwrap_or_default();
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(&subcommand[..subcommand.len().min(128)]);
+        text.extend_from_slice(b"'. Try ");
+        text.extend_from_slice(&args.at(0).to_ascii_uppercase());
+        text.extend_from_slice(b" HELP.");
+        CommandError::from_bytes(text)
     }
 
     /// An option EXPIRE and its like do not know.
     pub fn unsupported_option(option: &[u8]) -> CommandError {
         CommandError(Cow::Owned([b"ERR Unsupported option ", option].concat()))
+    }
+
+    /// ZUNION and its like without an input (`name` in lower case).
+    pub fn no_input_keys(name: &str) -> CommandError {
+        CommandError::new(format!("ERR at least 1 input key is needed for '{name}' command"))
     }
 
     /// A TTL the command does not accept (`name` in lower case).
@@ -209,6 +263,12 @@ impl CommandError {
     pub fn code(&self) -> &[u8] {
         self.0.split(|&b| b == b' ').next().unwrap_or(&[])
     }
+}
+
+/// As much of an argument as an error text quotes: at most this long, and up to its first NUL, as clients of Redis see it.
+fn quoted_part(arg: &[u8], most: usize) -> &[u8] {
+    let arg = &arg[..arg.len().min(most)];
+    arg.iter().position(|&byte| byte == 0).map_or(arg, |end| &arg[..end])
 }
 
 impl From<crate::keyspace::WrongType> for CommandError {

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod context;
 pub mod effects;
 pub mod error;
+pub mod keys;
 pub mod meta;
 
 pub use args::{Args, OwnedArgs};
@@ -41,12 +42,13 @@ pub enum WaitKind {
     Stream,
 }
 
-/// What a waiting client is answered when its time is over.
+/// What is answered at once where a client may not wait (in MULTI, in a script). When its time is over, a client that
+/// waited for keys is answered `*-1` (RESP3 `_`) by every command, as Redis does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeoutReply {
     /// `*-1` (RESP3 `_`).
     NullArray,
-    /// `$-1` (RESP3 `_`).
+    /// `$-1` (RESP3 `_`): commands that answer with one element.
     Null,
 }
 
@@ -59,7 +61,7 @@ pub struct WaitOn {
     pub keys: std::ops::Range<usize>,
     /// The moment the wait ends, or `None` for ever.
     pub until: Option<UnixMs>,
-    /// The reply at that moment.
+    /// The reply where it may not wait.
     pub on_timeout: TimeoutReply,
 }
 

@@ -2,7 +2,8 @@
 //! No room reads the configuration by itself.
 
 use super::settle::{NOTIFY_KEYEVENT, NOTIFY_KEYSPACE};
-use super::{Ask, Engine};
+use super::{Ask, Engine, Prepared};
+use crate::client::ClientFlags;
 use crate::config::{BufferLimit, Key, MemoryLimit};
 use crate::keyspace::EventClass;
 use crate::keyspace::evict::Policy;
@@ -104,6 +105,7 @@ impl Engine {
             zset_max_listpack_value: size(Key::ZsetMaxListpackValue),
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
+            list_packed_threshold: self.debug.list_packed_threshold,
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
             ..Limits::default()
         };
@@ -123,13 +125,27 @@ impl Engine {
     }
 
     /// Follows directives that CONFIG SET changed, and asks the rim to follow what only it can.
-    pub fn apply_changed(&mut self, keys: Vec<Key>) {
-        let memory_limit_changed = keys.contains(&Key::Maxmemory);
+    pub fn apply_changed(&mut self, keys: Vec<Key>, prepared: Prepared) {
+        if let Some(dir) = &prepared.dir {
+            self.config.set_dir(dir);
+        }
+        let had_password = self.options.password_required;
         self.apply_all();
-        if memory_limit_changed {
+        if had_password && !self.options.password_required {
+            self.clients.iter_mut().for_each(|(_, client)| client.flags.insert(ClientFlags::AUTHENTICATED));
+        }
+        if keys.contains(&Key::Maxmemory) && self.options.max_memory != 0 {
+            let (limit, used) = (self.options.max_memory, self.used_memory().saturating_sub(self.memory_not_counted()));
+            if limit < used {
+                tracing::warn!(
+                    "WARNING: the new maxmemory value set via CONFIG SET ({limit}) is smaller than the current memory \
+                     usage ({used}). This will result in key eviction and/or the inability to accept new write commands \
+                     depending on the maxmemory-policy."
+                );
+            }
             self.evict_to_limit();
         }
-        self.asks.push(Ask::ConfigChanged(keys));
+        self.asks.push(Ask::ConfigChanged { keys, prepared });
     }
 
     /// `maxmemory-clients`: bytes, or a percentage of `maxmemory`.

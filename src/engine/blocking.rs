@@ -24,6 +24,11 @@ impl Blocking {
         self.by_key.is_empty()
     }
 
+    /// Number of clients whose wait ends at some moment.
+    pub fn timeouts(&self) -> usize {
+        self.timeouts.len()
+    }
+
     /// Number of keys waited for.
     pub fn keys(&self) -> usize {
         self.by_key.len()

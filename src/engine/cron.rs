@@ -31,7 +31,7 @@ impl Engine {
         if self.pause.until.0 != 0 {
             at = at.min(self.pause.until);
         }
-        if !self.debug.no_active_expire {
+        if !self.debug.no_active_expire && self.pause.until.0 == 0 {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
         Duration::from_millis((at.0 - (self.senses.unix_us)() / 1000).max(0) as u64)
@@ -48,11 +48,15 @@ impl Engine {
         if self.pause.until.0 != 0 && now >= self.pause.until {
             self.end_pause();
         }
-        if now >= self.cron.next_expiry && !self.debug.no_active_expire {
+        if now >= self.cron.next_expiry && !self.debug.no_active_expire && self.pause.until.0 == 0 {
             self.expiry_slice();
         }
         if now >= self.cron.next_tick && !self.debug.pause_cron {
             self.tick();
+        }
+        if self.tracking.is_active() {
+            self.bound_tracking_table();
+            self.broadcast_invalidations();
         }
     }
 
@@ -67,11 +71,13 @@ impl Engine {
                 self.settle_internal();
             }
             if (self.senses.monotonic_ns)() - began >= EXPIRY_SLICE_NS {
+                self.stats.expiry_time_cap_reached += more as u64;
                 break;
             }
         }
-        let took_ms = ((self.senses.monotonic_ns)() - began) / 1_000_000;
-        self.latency.note("expire-cycle", took_ms, self.now.0 / 1000);
+        let took_ns = (self.senses.monotonic_ns)() - began;
+        self.stats.expiry_ns += took_ns;
+        self.latency.note("expire-cycle", took_ns / 1_000_000, self.now.0 / 1000);
         self.cron.next_expiry = UnixMs(self.now.0 + if more { EXPIRY_PAUSE_MS } else { period });
     }
 
@@ -85,7 +91,6 @@ impl Engine {
         }
         self.stats.peak_memory = self.stats.peak_memory.max((self.senses.used_memory)());
         self.clients_slice();
-        self.bound_tracking_table();
         self.evict_clients();
     }
 

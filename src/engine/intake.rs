@@ -1,6 +1,7 @@
 //! What the rim needs of the engine around a request: limits for its parser, refusals, protocol errors, prefetching.
 
 use super::{ClientIndex, Engine};
+use crate::base::ids::DbIndex;
 use crate::base::quoting::repr;
 use crate::client::{ClientFlags, Endpoints};
 use crate::command::{Args, CommandError};
@@ -82,25 +83,70 @@ impl Engine {
         self.close(index, false);
     }
 
-    /// Begins to fetch what a request's first key needs; its hash, if it has a key. Only a hint: the request may turn
-    /// out to be refused.
+    /// Begins to fetch what a request's keys need, and says which those are. Only a hint: the request may turn out to be
+    /// refused.
     #[inline]
-    pub fn prefetch_key(&mut self, index: ClientIndex, args: Args<'_>) -> Option<u64> {
-        let id = self.table.find_top(args.at(0))?;
-        let at = self.table.get(id).first_key;
-        if at == 0 {
-            return None;
+    pub fn prefetch_keys(&self, index: ClientIndex, args: Args<'_>, wanted: &mut Prefetch) {
+        let Some(id) = self.table.find_top(args.at(0)) else { return };
+        let (first, step) = self.table.get(id).prefetch;
+        if first == 0 {
+            return;
         }
-        let hash = hash(args.get(at)?);
         let db = self.clients[index].db;
-        self.keyspace.table(db).prefetch_segment(hash);
-        Some(hash)
+        let table = self.keyspace.table(db);
+        let mut at = first;
+        while let Some(key) = args.get(at) {
+            let hash = hash(key);
+            table.prefetch_path(hash);
+            if !wanted.push(db, hash) || step == 0 {
+                return;
+            }
+            at += step;
+        }
     }
 
-    /// The second step of [`Engine::prefetch_key`].
+    /// The further steps of [`Engine::prefetch_keys`]: the segments, then the records.
     #[inline]
-    pub fn prefetch_object(&mut self, index: ClientIndex, hash: u64) {
-        let db = self.clients[index].db;
-        self.keyspace.table(db).prefetch_entry(hash);
+    pub fn prefetch_records(&self, wanted: &Prefetch) {
+        for &(db, hash) in wanted.keys() {
+            self.keyspace.table(db).prefetch_segment(hash);
+        }
+        for &(db, hash) in wanted.keys() {
+            self.keyspace.table(db).prefetch_entry(hash);
+        }
+    }
+}
+
+/// Keys whose records are on their way into the cache.
+pub struct Prefetch {
+    keys: [(DbIndex, u64); Prefetch::MOST],
+    len: usize,
+}
+
+impl Default for Prefetch {
+    fn default() -> Prefetch {
+        Prefetch { keys: [(DbIndex(0), 0); Prefetch::MOST], len: 0 }
+    }
+}
+
+impl Prefetch {
+    /// Keys prefetched together: as many misses as a processor keeps under way, a few times over.
+    const MOST: usize = 64;
+
+    /// Forgets all, for the next group.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    fn push(&mut self, db: DbIndex, hash: u64) -> bool {
+        if self.len < Prefetch::MOST {
+            self.keys[self.len] = (db, hash);
+            self.len += 1;
+        }
+        self.len < Prefetch::MOST
+    }
+
+    fn keys(&self) -> &[(DbIndex, u64)] {
+        &self.keys[..self.len]
     }
 }

@@ -19,10 +19,23 @@ impl Engine {
         0
     }
 
-    /// Evicts until memory is below `maxmemory`; false when it is not and nothing can go.
+    /// Evicts until memory is below `maxmemory`; false when it is not and nothing can go. Counts the time that memory
+    /// stays above.
     pub(crate) fn evict_to_limit(&mut self) -> bool {
+        let roomy = self.try_evict_to_limit();
+        if !roomy {
+            self.stats.over_memory_since_ns.get_or_insert_with(self.senses.monotonic_ns);
+        } else if let Some(since) = self.stats.over_memory_since_ns.take() {
+            self.stats.over_memory_ns += (self.senses.monotonic_ns)().saturating_sub(since);
+        }
+        roomy
+    }
+
+    fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
-        if limit == 0 || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
+        // During CLIENT PAUSE the data stays as it is.
+        let paused = self.pause.until > self.now;
+        if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
             return true;
         }
         if self.options.policy == Policy::NoEviction {

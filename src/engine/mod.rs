@@ -48,9 +48,12 @@ pub enum Ask {
         client: Option<ClientIndex>,
     },
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
-    ConfigChanged(Vec<crate::config::Key>),
-    /// Hold the whole server for this long (DEBUG SLEEP).
-    Sleep(std::time::Duration),
+    ConfigChanged {
+        /// Which.
+        keys: Vec<crate::config::Key>,
+        /// What the rim got ready for it.
+        prepared: Prepared,
+    },
     /// Kill the process as DEBUG SEGFAULT and its like ask.
     Crash,
 }
@@ -96,15 +99,38 @@ pub struct Facts {
     pub total_memory: u64,
 }
 
+/// CPU seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CpuTime {
+    /// In the kernel.
+    pub system_s: f64,
+    /// Outside it.
+    pub user_s: f64,
+}
+
 /// A measurement only the rim can take.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// CPU seconds in the kernel.
-    pub cpu_system_s: f64,
-    /// CPU seconds outside it.
-    pub cpu_user_s: f64,
-    /// Resident bytes.
+    /// CPU time of the whole process.
+    pub process: CpuTime,
+    /// CPU time of the loop's thread.
+    pub event_loop: CpuTime,
+    /// Bytes of the process in physical memory.
     pub resident_bytes: u64,
+    /// Those of them that belong to no file: heap and stacks.
+    pub anonymous_bytes: u64,
+    /// Those of them that the allocator holds, in use or not.
+    pub heap_bytes: u64,
+}
+
+/// What the rim got ready for a change of directives before it was answered: bound sockets, say. Opaque to the engine,
+/// which hands it back with [`Ask::ConfigChanged`].
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// The rim's own.
+    pub handle: Option<Box<dyn std::any::Any>>,
+    /// The real path of `dir`, when that changed.
+    pub dir: Option<Vec<u8>>,
 }
 
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.
@@ -118,6 +144,15 @@ pub struct Senses {
     pub usage: fn() -> Usage,
     /// Bytes allocated now.
     pub used_memory: fn() -> usize,
+    /// Gives memory that is free inside the allocator back to the system.
+    pub purge_memory: fn(),
+    /// Holds the whole server for this long (DEBUG SLEEP).
+    pub sleep: fn(std::time::Duration),
+    /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
+    /// and the keys that differ. Errors: the key that is to blame and the reason.
+    pub prepare: fn(&Config, &Config, &[crate::config::Key]) -> Result<Prepared, (crate::config::Key, String)>,
+    /// Writes the configuration file at this path anew. Errors: the reason.
+    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
 }
 
 /// All state of the server.
@@ -176,6 +211,10 @@ pub struct Engine {
     pub facts: Facts,
     /// The rim's functions.
     pub senses: Senses,
+    /// 40 hex digits that name this history of changes to replicas.
+    pub replication_id: String,
+    /// Bytes that were allocated when the server began to serve.
+    pub startup_memory: usize,
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
     effects: Effects,
@@ -191,8 +230,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with empty databases. Errors: a `rename-command` that names no command.
-    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, String> {
+    /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
+    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, (usize, &'static str)> {
         let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
@@ -221,6 +260,8 @@ impl Engine {
             now: facts.started_at,
             facts,
             senses,
+            replication_id: String::new(),
+            startup_memory: 0,
             debug: commands::debug::Switches::default(),
             effects: Effects::default(),
             unit_depth: 0,
@@ -233,13 +274,26 @@ impl Engine {
             reclaim_pending: Default::default(),
             config,
         };
-        for renamed in engine.config.renamed_commands() {
+        for (at, renamed) in engine.config.renamed_commands().iter().enumerate() {
             let (from, to) = (String::from_utf8_lossy(&renamed.from), String::from_utf8_lossy(&renamed.to));
-            engine.table.rename(&from, &to).map_err(|reason| format!("rename-command {from}: {reason}"))?;
+            engine.table.rename(&from, &to).map_err(|reason| (at, reason))?;
         }
         engine.apply_all();
+        engine.change_replication_id();
         engine.begin_turn();
+        engine.started();
         Ok(engine)
+    }
+
+    /// The server begins to serve: what is allocated by now is not the data's.
+    pub fn started(&mut self) {
+        self.startup_memory = self.used_memory();
+        self.stats.peak_memory = self.startup_memory;
+    }
+
+    /// Begins a history that no replica knows.
+    pub(crate) fn change_replication_id(&mut self) {
+        self.replication_id = (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect();
     }
 
     /// Takes the time for the units that follow.
@@ -268,18 +322,23 @@ impl Engine {
 
     /// A client's connection is gone: everything that knew it forgets it.
     pub fn disconnect(&mut self, index: ClientIndex) {
+        self.detach(index);
+        self.dirty.retain(|&other| other != index);
+        self.unblocked.retain(|&other| other != index);
+        self.closing.retain(|&other| other != index);
+        self.clients.remove(index);
+    }
+
+    /// A client's connection is to be closed without another reply: from here on it is not there for anybody, though
+    /// its place is kept until the rim lets go of the connection.
+    fn detach(&mut self, index: ClientIndex) {
         self.release_blocked(index);
         self.forget_watches(index);
         self.forget_subscriptions(index);
         self.tracking_off(index);
-        self.tracking.client_gone(self.clients[index].id);
         self.monitors.retain(|&other| other != index);
         self.paused.retain(|&other| other != index);
-        self.dirty.retain(|&other| other != index);
-        self.unblocked.retain(|&other| other != index);
-        self.closing.retain(|&other| other != index);
-        let client = self.clients.remove(index);
-        self.client_ids.remove(&client.id);
+        self.client_ids.remove(&self.clients[index].id);
         self.listening_changed();
     }
 
@@ -296,6 +355,9 @@ impl Engine {
         }
         client.flags.insert(if after_reply { ClientFlags::CLOSE_AFTER_REPLY } else { ClientFlags::CLOSE_NOW });
         self.closing.push(index);
+        if !after_reply {
+            self.detach(index);
+        }
     }
 
     /// Puts a client on the list of those whose output is to be sent.
@@ -334,7 +396,9 @@ impl Engine {
 
     /// Dropped values that are to be freed where it stalls nobody.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
-        std::mem::take(&mut self.keyspace.garbage)
+        let garbage = std::mem::take(&mut self.keyspace.garbage);
+        self.stats.reclaimed += garbage.iter().map(|garbage| garbage.len() as u64).sum::<u64>();
+        garbage
     }
 
     /// Tells the keyspace's log what somebody listens to.
@@ -348,12 +412,6 @@ impl Engine {
     /// The number of a database, if in range.
     pub fn db_index(&self, number: i64) -> Option<DbIndex> {
         (0..self.keyspace.databases() as i64).contains(&number).then_some(DbIndex(number as u32))
-    }
-
-    /// The monotonic time in nanoseconds at which the last command ended.
-    #[inline]
-    pub(crate) fn clock_ns(&self) -> u64 {
-        self.clock_ns
     }
 }
 

@@ -27,10 +27,12 @@ impl Engine {
         self.running = None;
         let client = &mut self.clients[index];
         let flags = client.flags;
-        if flags.intersects(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) {
-            client.out.rollback(mark);
-            client.flags.remove(ClientFlags::REPLY_SKIP);
+        const UNUSUAL: ClientFlags =
+            ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP).union(ClientFlags::TRACKING_CACHING);
+        if flags.intersects(UNUSUAL) {
+            self.after_unusual(index, mark);
         }
+        let client = &mut self.clients[index];
         if !flags.contains(ClientFlags::OUTPUT_PENDING) && !client.out.is_empty() {
             self.mark_dirty(index);
         }
@@ -42,18 +44,37 @@ impl Engine {
         }
     }
 
+    /// What lasts for one command ends: CLIENT REPLY SKIP and CLIENT CACHING; replies nobody wants are taken back.
+    #[cold]
+    fn after_unusual(&mut self, index: ClientIndex, mark: crate::resp::reply::Mark) {
+        let client = &mut self.clients[index];
+        let last = match client.last_command {
+            u16::MAX => "",
+            id => &self.table.get(id).name,
+        };
+        // Subscriptions are announced by messages, which are no replies.
+        let announces = last.ends_with("subscribe");
+        if client.flags.intersects(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) && !announces {
+            client.out.rollback(mark);
+        }
+        client.flags.remove(ClientFlags::REPLY_SKIP);
+        if !client.flags.contains(ClientFlags::MULTI) && !last.starts_with("client|") {
+            client.flags.remove(ClientFlags::TRACKING_CACHING);
+        }
+    }
+
     fn execute_known(&mut self, index: ClientIndex, args: Args<'_>) {
         let id = match self.table.resolve(args) {
             Ok(id) => id,
-            Err(error) => return self.refuse(index, None, &error),
+            Err(error) => {
+                self.clients[index].last_command = u16::MAX;
+                return self.refuse(index, None, &error);
+            }
         };
+        self.clients[index].last_command = id;
         match self.gate(index, id, args) {
             Verdict::Pass => {
                 self.run(index, id, args, None);
-                let deny = ClientFlags::TRACKING_CACHING;
-                if self.clients[index].flags.contains(deny) && self.table.get(id).name != "client|caching" {
-                    self.clients[index].flags.remove(deny);
-                }
             }
             Verdict::Queue => {
                 let owned = args.to_owned();
@@ -74,14 +95,20 @@ impl Engine {
         if client.flags.contains(ClientFlags::MULTI) {
             client.flags.insert(ClientFlags::DIRTY_EXEC);
         }
-        client.out.error(error.text());
-        self.count_error(error);
-        if let Some(id) = id {
-            self.table.get_mut(id).stats.rejected += 1;
-            if self.table.get(id).name == "exec" {
-                self.discard_transaction(index);
-            }
+        let Some(id) = id else {
+            client.out.error(error.text());
+            return self.count_error(error);
+        };
+        self.table.get_mut(id).stats.rejected += 1;
+        if self.table.get(id).name != "exec" {
+            client.out.error(error.text());
+            return self.count_error(error);
         }
+        let reason = error.text().strip_prefix(b"ERR ").unwrap_or(error.text());
+        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+        client.out.error(&text);
+        self.count_error(&CommandError::from_bytes(text));
+        self.discard_transaction(index);
     }
 
     /// Counts an error reply under its code.
@@ -168,7 +195,6 @@ impl Engine {
         command.stats.ran(took_ns, self.options.latency_tracking);
         command.stats.failed += failed as u64;
         let Some(client) = self.clients.get_mut(index) else { return };
-        client.last_command = id;
         client.commands += 1;
         if took_ns >= self.options.slow_ns {
             self.note_slow(index, id, args, took_ns);
@@ -176,8 +202,12 @@ impl Engine {
         if !self.monitors.is_empty() {
             self.feed_monitors(index, id, args);
         }
-        if self.clients[index].flags.contains(ClientFlags::TRACKING) {
-            self.remember_reads(index, id, args);
+        if self.tracking.is_active() {
+            // What was changed before is forgotten before what was read is remembered.
+            self.note_invalidations(Some(index));
+            if self.clients[index].flags.contains(ClientFlags::TRACKING) {
+                self.remember_reads(index, id, args);
+            }
         }
     }
 
@@ -213,7 +243,6 @@ impl Engine {
         let ticket = self.blocking.ticket();
         let client = &mut self.clients[index];
         self.blocking.add(client.db, &keys, wait.until, ticket, index);
-        client.last_command = id;
         client.blocked = Some(Box::new(Blocked {
             on: BlockedOn::Keys { kind: wait.kind, keys, on_timeout: wait.on_timeout },
             db: client.db,
@@ -293,11 +322,12 @@ impl Engine {
                 reply.error(error.text());
                 self.count_error(error);
             }
-            (None, BlockedOn::Keys { on_timeout: TimeoutReply::NullArray, .. }) => reply.null_array(),
-            (None, BlockedOn::Keys { on_timeout: TimeoutReply::Null, .. }) => reply.null(),
+            // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
+            (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
             (None, BlockedOn::Pause) => {}
         }
+        self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
         self.table.get_mut(blocked.command).stats.ran(blocked.ran_for.as_nanos() as u64, self.options.latency_tracking);
         self.resume(index);
     }
@@ -305,6 +335,7 @@ impl Engine {
     /// Ends CLIENT PAUSE: held commands run in the order they came.
     pub fn end_pause(&mut self) {
         self.pause = super::Pause::default();
+        self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
         for index in std::mem::take(&mut self.paused) {
             if let Some(blocked) = self.clients[index].blocked.take() {
                 self.execute(index, blocked.args.as_args());

@@ -3,7 +3,7 @@
 //! is not shown to clients.
 
 use super::context::EngineHandler;
-use crate::command::meta::{BeginSearch, Flag};
+use crate::command::meta::{BeginSearch, FindKeys, Flag};
 use crate::command::{Args, Bound, CommandError, DataHandler, Meta, catalog};
 use crate::observe::CommandStats;
 use std::collections::HashMap;
@@ -36,8 +36,8 @@ pub struct Command {
     pub subcommands: Vec<CommandId>,
     /// The container it is a subcommand of.
     pub parent: Option<CommandId>,
-    /// Position of its first key, for prefetching; 0 for none.
-    pub first_key: usize,
+    /// Position of its first key and the distance to the next ones (0: there is only one), for prefetching; 0 for none.
+    pub prefetch: (usize, usize),
     /// Its figures.
     pub stats: CommandStats,
 }
@@ -118,13 +118,16 @@ impl CommandTable {
 
     fn push(&mut self, meta: &'static Meta, name: String, handler: Handler, parent: Option<CommandId>) -> CommandId {
         let id = self.commands.len() as CommandId;
-        let first_key = match meta.keys.first().map(|spec| spec.begin) {
-            Some(BeginSearch::Index(at)) => at.max(0) as usize,
-            _ => 0,
+        let prefetch = match meta.keys.first().map(|spec| (spec.begin, spec.find)) {
+            Some((BeginSearch::Index(at), FindKeys::Range { last, step, .. })) if last < 0 => {
+                (at.max(0) as usize, step as usize)
+            }
+            Some((BeginSearch::Index(at), FindKeys::Range { .. })) => (at.max(0) as usize, 0),
+            _ => (0, 0),
         };
         self.by_name.insert(name.clone(), id);
         let stats = CommandStats::default();
-        self.commands.push(Command { id, name, meta, handler, subcommands: Vec::new(), parent, first_key, stats });
+        self.commands.push(Command { id, name, meta, handler, subcommands: Vec::new(), parent, prefetch, stats });
         id
     }
 

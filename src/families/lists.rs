@@ -7,8 +7,8 @@ mod blocking;
 
 use crate::command::{Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::Event;
+use crate::object::Kind;
 use crate::object::list::{End, List, Search};
-use crate::object::{Kind, Typed};
 use crate::resp::reply::Reply;
 use crate::structs::listpack::Item;
 use smallvec::SmallVec;

@@ -2,6 +2,7 @@
 //! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
 
 pub mod dump;
+mod elements;
 pub mod hashes;
 pub mod keys;
 pub mod lists;

@@ -1,8 +1,8 @@
 //! SORT and SORT_RO: the elements of a list, set or sorted set in order of themselves or of other keys' values.
 //!
 //! Promise: elements are copied once, into one block of bytes, before any other key is read; nothing is stored unless
-//! every element had a weight. Texts are compared byte by byte, as in the C locale. Elements that compare equal keep the
-//! order in which their container holds them. Left out: the checks of access to the keys that patterns name, which need
+//! every element had a weight. Texts are compared byte by byte, as in the C locale; those that compare equal keep the
+//! order in which the container holds them. Left out: the checks of access to the keys that patterns name, which need
 //! a client.
 
 use crate::base::num;
@@ -14,7 +14,7 @@ use crate::object::list::End;
 use crate::object::{Container, Kind, List, Set, SortedSet, Text, Typed, Value};
 use crate::structs::listpack::Item;
 use crate::structs::record::Body;
-use crate::structs::table::{Entry, hash};
+use crate::structs::table::hash;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -233,15 +233,19 @@ fn sorted(cx: &mut DataCx<'_>, options: &Options<'_>, elements: &Elements) -> Re
         _ => None,
     };
     if options.alpha {
+        // A reply is in the order of C's `strcoll`, which stops at a NUL; what is stored is in the order of all bytes.
+        let stored = options.store.is_some();
+        let collate = |text| if stored { text } else { before_nul(text) };
         let mut order: Vec<usize> = (0..elements.len()).collect();
         match pattern {
-            None => order.sort_by(|&a, &b| directed(elements.get(a).cmp(elements.get(b)))),
+            None => order.sort_by(|&a, &b| directed(collate(elements.get(a)).cmp(collate(elements.get(b))))),
             Some(pattern) => {
                 // A missing weight comes before all others, as `None` does.
                 let weights: Vec<Option<Vec<u8>>> = (0..elements.len())
                     .map(|at| pattern.read(&mut cx.db, elements.get(at), |value| value.map(<[u8]>::to_vec)))
                     .collect();
-                order.sort_by(|&a, &b| directed(weights[a].cmp(&weights[b])));
+                let key = |at: usize| weights[at].as_deref().map(collate);
+                order.sort_by(|&a, &b| directed(key(a).cmp(&key(b))));
             }
         }
         return Ok(order);
@@ -262,10 +266,15 @@ fn sorted(cx: &mut DataCx<'_>, options: &Options<'_>, elements: &Elements) -> Re
     Ok(weighed.into_iter().map(|(_, at)| at).collect())
 }
 
+/// The text as C sees it.
+fn before_nul(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
+}
+
 /// The number a text begins and ends with, as C's `strtod` reads it: an empty text is zero, a NUL ends it, spaces may
 /// come first.
 fn weight(text: &[u8]) -> Option<f64> {
-    let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+    let text = before_nul(text);
     if text.is_empty() {
         return Some(0.0);
     }
@@ -292,11 +301,6 @@ impl Elements {
         &self.bytes[start..self.ends[at]]
     }
 
-    fn push(&mut self, element: &[u8]) {
-        self.bytes.extend_from_slice(element);
-        self.ends.push(self.bytes.len());
-    }
-
     fn push_item(&mut self, item: Item<'_>) {
         item.write_into(&mut self.bytes);
         self.ends.push(self.bytes.len());
@@ -317,30 +321,12 @@ impl Elements {
             }
             return;
         }
-        match container {
-            Container::SetInts(ints) => {
-                let mut digits = itoa::Buffer::new();
-                ints.iter().skip(start).take(count).for_each(|value| self.push(digits.format(value).as_bytes()));
-            }
-            Container::SetPacked(pack) => pack.iter().skip(start).take(count).for_each(|item| self.push_item(item)),
-            Container::SetTable(table) => {
-                table.iter().skip(start).take(count).for_each(|member| self.push(member.key()));
-            }
-            // Members and scores by turns.
-            Container::ZsetPacked(pack) if backwards => {
-                let members = pack.iter().rev().skip(1).step_by(2);
-                members.skip(start).take(count).for_each(|item| self.push_item(item));
-            }
-            Container::ZsetPacked(pack) => {
-                pack.iter().step_by(2).skip(start).take(count).for_each(|item| self.push_item(item));
-            }
-            Container::ZsetTree(scores) if backwards => {
-                scores.tree.iter_rev_from(last).take(count).for_each(|(_, member)| self.push(member.key()));
-            }
-            Container::ZsetTree(scores) => {
-                scores.tree.iter_from(start).take(count).for_each(|(_, member)| self.push(member.key()));
-            }
-            _ => {}
+        if let Some(set) = Set::of(container) {
+            return set.iter().skip(start).take(count).for_each(|item| self.push_item(item));
+        }
+        if let Some(set) = SortedSet::of(container) {
+            let ranks = if backwards { last + 1 - count..last + 1 } else { start..start + count };
+            set.for_range(ranks, backwards, |member, _| self.push_item(member));
         }
     }
 }

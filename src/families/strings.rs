@@ -19,6 +19,7 @@ pub const COMMANDS: &[Bound<DataHandler>] = &[
     data("decrby", counters::decrby),
     data("delex", set::delex),
     data("delifeq", set::delifeq),
+    data("digest", set::digest),
     data("get", get),
     data("getdel", getdel),
     data("getex", set::getex),

@@ -5,7 +5,7 @@
 //! hands out the value for changing in place, copying whatever a snapshot still holds.
 
 use super::{DbIndex, Event, ExpireMode, Garbage, Keyspace, UnixMs, WrongType};
-use crate::object::{self, Kind, Object, Text, Typed, Value};
+use crate::object::{self, Container, Kind, Object, Text, Typed, Value};
 use crate::structs::record::{Body, BodyMut, NewBody};
 use crate::structs::table::{Table, hash};
 
@@ -18,6 +18,17 @@ pub enum Expiry {
     Keep,
     /// This moment.
     At(UnixMs),
+}
+
+/// Whether a key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// There is no such key.
+    Missing,
+    /// Its deadline has passed, but nobody has removed it yet.
+    Stale,
+    /// It is there.
+    Live,
 }
 
 /// A database that may be changed.
@@ -154,6 +165,16 @@ impl<'a> DbMut<'a> {
         self.table().get(hash, key)
     }
 
+    /// Whether the key is there, and whether its deadline has passed; removes nothing.
+    pub fn presence(&self, key: &[u8]) -> Presence {
+        let now = self.keyspace.now;
+        match self.table().get(hash(key), key) {
+            None => Presence::Missing,
+            Some(object) if object.deadline().is_some_and(|at| now.0 > at as i64) => Presence::Stale,
+            Some(_) => Presence::Live,
+        }
+    }
+
     /// Whether the key exists, leaving no trace.
     pub fn contains(&mut self, key: &[u8]) -> bool {
         self.peek(key).is_some()
@@ -255,27 +276,25 @@ impl<'a> DbMut<'a> {
         let table = &mut keyspace.dbs[self.index.0 as usize];
         let body = value.into_body();
         let Some(object) = table.get_mut(hash, key) else {
-            let deadline = match expiry {
-                Expiry::At(at) => Some(at.0 as u64),
-                _ => None,
-            };
-            table.insert(hash, Object::new(key, body, deadline, keyspace.access.fresh(), 0));
-            keyspace.log.noted(self.index, key, Event::NEW);
+            self.put_new(hash, key, body, expiry);
             return;
         };
         let old_deadline = object.deadline();
-        let expired = old_deadline.is_some_and(|at| now.0 > at as i64);
-        let clock = if keyspace.access.lfu && !expired {
-            keyspace.access.accessed(object.clock())
-        } else {
-            keyspace.access.fresh()
-        };
-        object.set_clock(clock);
+        if old_deadline.is_some_and(|at| now.0 > at as i64) {
+            match keyspace.expire_mode {
+                ExpireMode::Remove => self.expire(hash, key),
+                ExpireMode::HideOnly => self.delete_hashed(hash, key),
+            }
+            self.put_new(hash, key, body, expiry);
+            return;
+        }
+        let access = &mut keyspace.access;
+        object.set_clock(if access.lfu { access.accessed(object.clock()) } else { access.fresh() });
         let old = object.replace_body(body, 0);
         let deadline = match expiry {
-            Expiry::Keep if !expired => old_deadline,
+            Expiry::Keep => old_deadline,
             Expiry::At(at) => Some(at.0 as u64),
-            _ => None,
+            Expiry::Clear => None,
         };
         if deadline != old_deadline {
             table.set_deadline(hash, key, deadline);
@@ -283,6 +302,17 @@ impl<'a> DbMut<'a> {
         if let Some(container) = old {
             keyspace.discard_container(container);
         }
+    }
+
+    /// Stores a value under a key that is not there.
+    fn put_new(&mut self, hash: u64, key: &[u8], body: NewBody<'_, Container>, expiry: Expiry) {
+        let deadline = match expiry {
+            Expiry::At(at) => Some(at.0 as u64),
+            Expiry::Keep | Expiry::Clear => None,
+        };
+        let object = Object::new(key, body, deadline, self.keyspace.access.fresh(), 0);
+        self.table_mut().insert(hash, object);
+        self.keyspace.log.noted(self.index, key, Event::NEW);
     }
 
     /// Stores a record that was taken from, or copied of, another key. Replaces what was there.
@@ -398,18 +428,6 @@ impl<'a> DbMut<'a> {
         let now = self.keyspace.now;
         let live = |object: &&Object| object.deadline().is_none_or(|at| now.0 <= at as i64);
         self.table().iter().find(live).map(|object| object.key().to_vec())
-    }
-
-    /// Prepares the lookup of a key: its hash, with the segment on its way into the cache.
-    #[inline]
-    pub fn prefetch_segment(&self, hash: u64) {
-        self.table().prefetch_segment(hash);
-    }
-
-    /// The second step of [`DbMut::prefetch_segment`]: the record on its way into the cache.
-    #[inline]
-    pub fn prefetch_object(&self, hash: u64) {
-        self.table().prefetch_entry(hash);
     }
 
     /// Hands a dropped value to the reclaim thread.

@@ -72,6 +72,12 @@ impl KeyLog {
         self.entries.is_empty()
     }
 
+    /// What was kept and not taken yet, in the order it arose.
+    #[inline]
+    pub fn kept(&self) -> &[Change] {
+        &self.entries
+    }
+
     /// Takes what was kept, in the order it arose.
     pub fn take(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.entries)

@@ -21,6 +21,8 @@ pub struct Limits {
     pub list_max_listpack_size: i32,
     /// `list-compress-depth`: blocks at each end of a list that stay uncompressed; 0 for all.
     pub list_compress_depth: u32,
+    /// Bytes from which a list's element has a block of its own; 0: the default.
+    pub list_packed_threshold: usize,
     /// `proto-max-bulk-len`: longest string in bytes.
     pub proto_max_bulk_len: usize,
 }
@@ -37,6 +39,7 @@ impl Default for Limits {
             zset_max_listpack_value: 64,
             list_max_listpack_size: -2,
             list_compress_depth: 0,
+            list_packed_threshold: 0,
             proto_max_bulk_len: 512 * 1024 * 1024,
         }
     }

@@ -6,6 +6,7 @@
 //! `&mut List` is the record's own container, converted in place when it outgrows its encoding. All containers clone
 //! in constant time (copy on write), so a snapshot of the keyspace holds whole values for the price of a pointer.
 
+pub mod digest;
 pub mod hash;
 pub mod limits;
 pub mod list;

@@ -1,10 +1,13 @@
 //! Instruments: counters, the slow log, latency events and histograms. They do not know who reads them.
 
 pub mod commands;
+pub mod info_writer;
 pub mod latency;
 pub mod slowlog;
+pub mod sparkline;
 
 pub use commands::CommandStats;
+pub use info_writer::InfoWriter;
 pub use latency::LatencyMonitor;
 pub use slowlog::SlowLog;
 
@@ -35,8 +38,16 @@ pub struct ServerStats {
     pub writes_processed: u64,
     /// Turns of the event loop.
     pub turns: u64,
-    /// Values freed by the reclaim thread.
+    /// Values handed to the reclaim thread.
     pub reclaimed: u64,
+    /// Time spent on removing keys whose deadline had passed, in nanoseconds.
+    pub expiry_ns: u64,
+    /// Slices of expiry that ended because their time was over.
+    pub expiry_time_cap_reached: u64,
+    /// Time spent above `maxmemory`, in nanoseconds, up to `over_memory_since_ns`.
+    pub over_memory_ns: u64,
+    /// Since when memory has been above `maxmemory`, on the monotonic clock.
+    pub over_memory_since_ns: Option<u64>,
     /// Highest memory seen, in bytes.
     pub peak_memory: usize,
     /// Rates over the last seconds.

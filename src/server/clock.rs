@@ -1,11 +1,21 @@
 //! The rim's senses: clocks, CPU time and memory of the process, lent to the engine as plain functions.
 
-use crate::engine::{Senses, Usage};
+use crate::engine::{CpuTime, Senses, Usage};
+use crate::structs::{alloc, process};
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The senses of the real process.
-pub const SENSES: Senses = Senses { monotonic_ns, unix_us, usage, used_memory: crate::structs::alloc::used_bytes };
+pub const SENSES: Senses = Senses {
+    monotonic_ns,
+    unix_us,
+    usage,
+    used_memory: alloc::used_bytes,
+    purge_memory: alloc::purge,
+    sleep: std::thread::sleep,
+    prepare: super::follow::prepare,
+    rewrite_config: super::config_file::rewrite,
+};
 
 /// Nanoseconds since the process began to count.
 pub fn monotonic_ns() -> u64 {
@@ -19,15 +29,19 @@ pub fn unix_us() -> i64 {
 }
 
 fn usage() -> Usage {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    const TICKS_A_SECOND: f64 = 100.0;
-    const PAGE_BYTES: u64 = 4096;
+    let cpu = |(system_s, user_s)| CpuTime { system_s, user_s };
+    // Pages in all, resident ones, those of files among them.
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Vec<u64> = statm.split(' ').map(|field| field.trim().parse().unwrap_or(0)).collect();
+    let number = |at: usize| pages.get(at).copied().unwrap_or(0) * process::page_bytes();
+    let anonymous_bytes = number(1).saturating_sub(number(2));
     Usage {
-        cpu_user_s: number(11) as f64 / TICKS_A_SECOND,
-        cpu_system_s: number(12) as f64 / TICKS_A_SECOND,
-        resident_bytes: number(21) * PAGE_BYTES,
+        process: cpu(process::cpu_seconds()),
+        event_loop: cpu(process::thread_cpu_seconds()),
+        resident_bytes: number(1),
+        anonymous_bytes,
+        // What is committed may never have been touched; it takes memory only once it is.
+        heap_bytes: anonymous_bytes.min(alloc::committed_bytes() as u64),
     }
 }
 

@@ -1,38 +1,47 @@
-//! The process's arguments, environment and files, brought to the configuration's own reader.
+//! The process's arguments, environment and files, brought to the configuration's own reader, and what it makes of
+//! them: a start, a text to print, or an error.
 
-use crate::config::{Config, SetAt};
-use std::ffi::OsString;
+use crate::config::cli::{self, StartError, Startup};
+use crate::config::file::Sources;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
-/// What the command line asks for.
-pub enum Begin {
-    /// Run the server.
-    Serve {
-        /// The directives.
-        config: Config,
-        /// Absolute path of the configuration file, or "".
-        file: String,
-    },
-    /// Print this and end.
-    Done(String),
+/// The file system and the standard input, as the configuration reads them.
+struct Files;
+
+impl Sources for Files {
+    fn read(&mut self, path: &str) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    fn matching(&mut self, pattern: &str) -> Vec<String> {
+        let paths = glob::glob(pattern).into_iter().flatten().flatten();
+        paths.map(|path| path.to_string_lossy().into_owned()).collect()
+    }
+
+    fn stdin(&mut self) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        io::stdin().read_to_end(&mut text)?;
+        Ok(text)
+    }
 }
 
-/// Reads the command line. Errors: the text for stderr.
-pub fn startup(args: Vec<OsString>) -> Result<Begin, String> {
-    let mut config = Config::default();
-    let words: Vec<Vec<u8>> = args.into_iter().skip(1).map(|arg| arg.into_encoded_bytes()).collect();
-    let mut at = 0;
-    while at < words.len() {
-        let name = words[at].strip_prefix(b"--").unwrap_or(&words[at]).to_vec();
-        let mut value = Vec::new();
-        at += 1;
-        while at < words.len() && !words[at].starts_with(b"--") {
-            if !value.is_empty() {
-                value.push(b' ');
-            }
-            value.extend_from_slice(&words[at]);
-            at += 1;
-        }
-        config.set_many(&[(&name, &value)], SetAt::Startup).map_err(|error| format!("{error}\n"))?;
+/// Reads the process's own command line and environment. Errors: what is to be printed, and the exit code.
+pub fn read() -> Result<Startup, (i32, String)> {
+    let argv: Vec<Vec<u8>> = std::env::args_os().map(OsStringExt::into_vec).collect();
+    let variables = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
+    let mut startup = cli::startup(&argv, variables, &mut Files).map_err(|error| match error {
+        StartError::Exit { code, text } => (code, text),
+        StartError::Config(error) => (1, error.to_string()),
+    })?;
+    if startup.sentinel {
+        return Err((1, "Sentinel mode is not there yet: start without --sentinel\n".into()));
     }
-    Ok(Begin::Serve { config, file: String::new() })
+    if let Some(file) = &mut startup.config_file
+        && let Ok(absolute) = std::path::absolute(Path::new(file))
+    {
+        *file = absolute.to_string_lossy().into_owned();
+    }
+    Ok(startup)
 }

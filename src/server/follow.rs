@@ -1,33 +1,56 @@
-//! Following CONFIG SET where only the rim can: the log, the listeners.
+//! Following CONFIG SET where only the rim can: the folder, the limit of descriptors, the listeners, the log. What may
+//! fail is done in [`prepare`], before the client is answered; [`config`] does the rest, which cannot.
 
-use super::listen;
+use super::listen::{self, Successors};
 use super::log;
 use super::rim::Rim;
-use crate::config::Key;
-use crate::engine::Engine;
+use crate::config::{Config, Key};
+use crate::engine::{Engine, Prepared};
 
-/// Brings the rim in line with directives that changed.
-pub fn config(rim: &Rim, engine: &mut Engine) {
-    let keys = std::mem::take(&mut *rim.config_changes.borrow_mut());
-    for key in keys {
-        match key {
-            Key::Loglevel => log::set_level(engine.config.enum_name(Key::Loglevel)),
-            Key::Port | Key::Bind | Key::TcpBacklog => relisten(rim, engine),
-            Key::Maxclients => {
-                raise_descriptor_limit(engine.options.max_clients);
-            }
-            _ => {}
+/// Does of a change what may fail. Errors: the key to blame and the reason for the client; all is as it was then.
+pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Key, String)> {
+    let mut prepared = Prepared::default();
+    if keys.contains(&Key::Maxclients) {
+        let wanted = new.integer(Key::Maxclients).max(1) as usize;
+        let granted = raise_descriptor_limit(wanted);
+        if granted < wanted {
+            let reason = format!(
+                "The operating system is not able to handle the specified number of clients, try with {granted}"
+            );
+            return Err((Key::Maxclients, reason));
         }
     }
+    if let Some(&key) = keys.iter().find(|key| matches!(key, Key::Port | Key::Bind)) {
+        let reason = match key {
+            Key::Port => "Unable to listen on this port. Check server logs.",
+            _ => "Failed to bind to specified addresses.",
+        };
+        let successors = listen::succeed(old, new).map_err(|()| (key, reason.to_owned()))?;
+        prepared.handle = Some(Box::new(successors));
+    }
+    if keys.contains(&Key::Dir) {
+        // Last, since it is not taken back.
+        use std::os::unix::ffi::OsStrExt;
+        let dir = std::path::Path::new(std::ffi::OsStr::from_bytes(new.string(Key::Dir)));
+        std::env::set_current_dir(dir).map_err(|error| (Key::Dir, reason_of(&error)))?;
+        prepared.dir = std::env::current_dir().ok().map(|here| here.as_os_str().as_bytes().to_vec());
+    }
+    Ok(prepared)
 }
 
-/// Listens anew. CONFIG SET has checked beforehand that it can.
-fn relisten(rim: &Rim, engine: &Engine) {
-    // The old sockets go first: the new ones may want their ports.
-    rim.listeners.borrow_mut().take();
-    match listen::bind_tcp(&engine.config) {
-        Ok(bound) => rim.listen(listen::Bound::tcp_only(bound), engine),
-        Err(line) => tracing::warn!("{line}"),
+/// The system's own words for an error, without its number.
+pub fn reason_of(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Brings the rim in line with directives that changed.
+pub fn config(rim: &Rim, engine: &Engine, keys: &[Key], prepared: Prepared) {
+    if keys.contains(&Key::Loglevel) {
+        log::set_level(engine.config.enum_name(Key::Loglevel));
+    }
+    if let Some(successors) = prepared.handle.and_then(|handle| handle.downcast::<Successors>().ok()) {
+        rim.listen_instead(*successors, engine);
     }
 }
 

@@ -6,11 +6,14 @@ use super::rim::Rim;
 use crate::client::Endpoints;
 use crate::config::{Config, Key};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::AbortHandle;
@@ -21,17 +24,15 @@ pub struct Bound {
     unix: Option<std::os::unix::net::UnixListener>,
 }
 
-/// Tasks that accept; they end when this is dropped.
+/// A listener that its task shares with whoever may close it.
+type Shared<L> = Rc<RefCell<Option<L>>>;
+
+/// Tasks that accept, with their sockets.
 #[derive(Default)]
 pub struct Accepting {
-    tasks: Vec<AbortHandle>,
+    tcp: Vec<(Shared<TcpListener>, AbortHandle)>,
+    unix: Option<(Shared<UnixListener>, AbortHandle)>,
     unix_path: String,
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
-    }
 }
 
 impl Accepting {
@@ -41,6 +42,95 @@ impl Accepting {
             let _ = std::fs::remove_file(&self.unix_path);
         }
     }
+
+    /// Closes the TCP sockets now, so that their ports are free for others.
+    fn close_tcp(&mut self) {
+        for (listener, task) in self.tcp.drain(..) {
+            listener.borrow_mut().take();
+            task.abort();
+        }
+    }
+
+    /// Accepts from these TCP sockets in place of the present ones.
+    pub fn replace_tcp(&mut self, rim: &Rc<Rim>, successors: Successors, config: &Config) {
+        self.close_tcp();
+        let mut sockets = successors.bound;
+        let (port, backlog) = (config.integer(Key::Port) as u16, config.integer(Key::TcpBacklog) as i32);
+        for address in successors.after_closing {
+            match bind_address(&address, port, backlog) {
+                Ok(socket) => sockets.push(socket),
+                Err(error) => tracing::warn!("Could not create server TCP listening socket {address}:{port}: {error}"),
+            }
+        }
+        if let Err(error) = self.accept_tcp(rim, sockets, keepalive_s(config)) {
+            tracing::warn!("Can't accept connections: {error}");
+        }
+    }
+
+    fn accept_tcp(&mut self, rim: &Rc<Rim>, sockets: Vec<std::net::TcpListener>, keepalive_s: u64) -> io::Result<()> {
+        for socket in sockets {
+            let listener = Rc::new(RefCell::new(Some(TcpListener::from_std(socket)?)));
+            let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener.clone(), keepalive_s));
+            self.tcp.push((listener, task.abort_handle()));
+        }
+        Ok(())
+    }
+}
+
+fn keepalive_s(config: &Config) -> u64 {
+    config.integer(Key::TcpKeepalive).max(0) as u64
+}
+
+/// TCP sockets that are to follow the present ones after CONFIG SET.
+pub struct Successors {
+    bound: Vec<std::net::TcpListener>,
+    /// Addresses that one of our own sockets still holds.
+    after_closing: Vec<String>,
+}
+
+/// Binds the sockets a change of `port` or `bind` asks for, while those of before go on. What our own sockets hold (the
+/// port is the same, and an old address covers the new one) is left for when they are closed. Errors: an address that
+/// cannot be bound; nothing has changed then.
+pub fn succeed(old: &Config, new: &Config) -> Result<Successors, ()> {
+    let mut successors = Successors { bound: Vec::new(), after_closing: Vec::new() };
+    let (port, backlog) = (new.integer(Key::Port) as u16, new.integer(Key::TcpBacklog) as i32);
+    if port == 0 {
+        return Ok(successors);
+    }
+    let same_port = old.integer(Key::Port) as u16 == port;
+    let mut missing = 0;
+    for address in new.bind() {
+        let (optional, address) = split_optional(address);
+        match bind_address(&address, port, backlog) {
+            Ok(socket) => successors.bound.push(socket),
+            Err(error) if same_port && error.kind() == io::ErrorKind::AddrInUse => {
+                successors.after_closing.push(address)
+            }
+            Err(error) => {
+                tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
+                if !(optional && is_absent(&error)) {
+                    return Err(());
+                }
+                missing += 1;
+            }
+        }
+    }
+    if missing > 0 && missing == new.bind().len() { Err(()) } else { Ok(successors) }
+}
+
+/// An address of `bind`, and whether it may be missing.
+fn split_optional(address: &[u8]) -> (bool, String) {
+    let address = String::from_utf8_lossy(address);
+    match address.strip_prefix('-') {
+        Some(rest) => (true, rest.to_owned()),
+        None => (false, address.into_owned()),
+    }
+}
+
+/// Whether this host has no such address, as against one that is taken.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
 /// Binds the TCP port on every configured address. A `-` before an address makes it optional. Errors: a line that
@@ -54,19 +144,13 @@ pub fn bind_tcp(config: &Config) -> Result<Vec<std::net::TcpListener>, String> {
     }
     let mut wanted = 0;
     for address in config.bind() {
-        let address = String::from_utf8_lossy(address);
-        let (optional, address) = match address.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, &*address),
-        };
+        let (optional, address) = split_optional(address);
         wanted += 1;
-        match bind_address(address, port, backlog) {
+        match bind_address(&address, port, backlog) {
             Ok(listener) => bound.push(listener),
             Err(error) => {
-                let absent = matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-                    || error.raw_os_error() == Some(libc::EAFNOSUPPORT);
                 tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
-                if !(optional && absent) {
+                if !(optional && is_absent(&error)) {
                     return Err(format!("Failed listening on port {port} (TCP), aborting."));
                 }
             }
@@ -122,29 +206,20 @@ pub fn bind(config: &Config) -> Result<Bound, String> {
 }
 
 impl Bound {
-    /// TCP sockets alone.
-    pub fn tcp_only(tcp: Vec<std::net::TcpListener>) -> Bound {
-        Bound { tcp, unix: None }
-    }
-
     /// Whether there is nothing to listen to.
     pub fn is_empty(&self) -> bool {
         self.tcp.is_empty() && self.unix.is_none()
     }
 
     /// Begins to accept.
-    pub fn accept(self, rim: &Rc<Rim>, keepalive_s: u64, unix_path: String) -> io::Result<Accepting> {
-        let mut accepting = Accepting { unix_path, tasks: Vec::new() };
-        for listener in self.tcp {
-            let listener = TcpListener::from_std(listener)?;
-            let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener, keepalive_s));
-            accepting.tasks.push(task.abort_handle());
-        }
-        if let Some(listener) = self.unix {
-            let listener = UnixListener::from_std(listener)?;
-            let path = accepting.unix_path.clone();
-            let task = tokio::task::spawn_local(accept_unix(rim.clone(), listener, path));
-            accepting.tasks.push(task.abort_handle());
+    pub fn accept(self, rim: &Rc<Rim>, config: &Config) -> io::Result<Accepting> {
+        let unix_path = String::from_utf8_lossy(config.string(Key::Unixsocket)).into_owned();
+        let mut accepting = Accepting { unix_path: unix_path.clone(), ..Accepting::default() };
+        accepting.accept_tcp(rim, self.tcp, keepalive_s(config))?;
+        if let Some(socket) = self.unix {
+            let listener = Rc::new(RefCell::new(Some(UnixListener::from_std(socket)?)));
+            let task = tokio::task::spawn_local(accept_unix(rim.clone(), listener.clone(), unix_path));
+            accepting.unix = Some((listener, task.abort_handle()));
         }
         Ok(accepting)
     }
@@ -156,11 +231,16 @@ async fn after_accept_error(error: io::Error) {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
-async fn accept_tcp(rim: Rc<Rim>, listener: TcpListener, keepalive_s: u64) {
+async fn accept_tcp(rim: Rc<Rim>, listener: Shared<TcpListener>, keepalive_s: u64) {
     loop {
-        let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
+        let accepted = poll_fn(|cx| match listener.borrow().as_ref() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        });
+        let (socket, peer) = match accepted.await {
+            None => return,
+            Some(Ok(accepted)) => accepted,
+            Some(Err(error)) => {
                 after_accept_error(error).await;
                 continue;
             }
@@ -191,11 +271,16 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-async fn accept_unix(rim: Rc<Rim>, listener: UnixListener, path: String) {
+async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String) {
     loop {
-        let (socket, _) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
+        let accepted = poll_fn(|cx| match listener.borrow().as_ref() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        });
+        let (socket, _) = match accepted.await {
+            None => return,
+            Some(Ok(accepted)) => accepted,
+            Some(Err(error)) => {
                 after_accept_error(error).await;
                 continue;
             }

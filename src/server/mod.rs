@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod command_line;
+pub mod config_file;
 pub mod conn;
 pub mod follow;
 pub mod listen;

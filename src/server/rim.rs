@@ -9,7 +9,6 @@ use crate::client::{ClientFlags, Endpoints};
 use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The shared state of the rim.
@@ -26,8 +25,6 @@ pub struct Rim {
     pub reclaim: Reclaim,
     /// Set when the process is to end.
     pub ending: Cell<Option<ShutdownHow>>,
-    /// Directives the rim has to follow.
-    pub config_changes: RefCell<Vec<crate::config::Key>>,
     executor: Notify,
     awake: Cell<bool>,
     this: RefCell<std::rc::Weak<Rim>>,
@@ -44,7 +41,6 @@ impl Rim {
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
-            config_changes: RefCell::new(Vec::new()),
             executor: Notify::new(),
             awake: Cell::new(false),
             this: RefCell::new(std::rc::Weak::new()),
@@ -86,12 +82,18 @@ impl Rim {
         }
     }
 
-    /// Accepts from these sockets, in place of those before.
+    /// Begins to accept from these sockets.
     pub fn listen(&self, bound: super::listen::Bound, engine: &Engine) {
-        let keepalive_s = engine.config.integer(crate::config::Key::TcpKeepalive).max(0) as u64;
-        match bound.accept(&self.rc(), keepalive_s, engine.options.unix_socket.clone()) {
+        match bound.accept(&self.rc(), &engine.config) {
             Ok(accepting) => *self.listeners.borrow_mut() = Some(accepting),
             Err(error) => tracing::warn!("Can't accept connections: {error}"),
+        }
+    }
+
+    /// Accepts from these TCP sockets in place of the present ones.
+    pub fn listen_instead(&self, successors: super::listen::Successors, engine: &Engine) {
+        if let Some(accepting) = &mut *self.listeners.borrow_mut() {
+            accepting.replace_tcp(&self.rc(), successors, &engine.config);
         }
     }
 
@@ -197,15 +199,9 @@ impl Rim {
         for ask in std::mem::take(&mut engine.asks) {
             match ask {
                 Ask::Shutdown { how, .. } => self.ending.set(Some(how)),
-                Ask::ConfigChanged(keys) => {
-                    self.config_changes.borrow_mut().extend(keys);
-                }
-                Ask::Sleep(time) => std::thread::sleep(time.min(Duration::from_secs(3600))),
+                Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Crash => std::process::abort(),
             }
-        }
-        if !self.config_changes.borrow().is_empty() {
-            super::follow::config(self, engine);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::rim::Rim;
 use super::{clock, follow, listen, log};
 use crate::base::ids::UnixMs;
+use crate::config::cli::Startup;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Facts, ShutdownHow};
 use std::process::ExitCode;
@@ -14,18 +15,22 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The process from start to end.
 pub fn main() -> ExitCode {
-    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    match super::command_line::startup(args) {
-        Ok(super::command_line::Begin::Serve { config, file }) => serve(config, file),
-        Ok(super::command_line::Begin::Done(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
+    let startup = match super::command_line::read() {
+        Ok(startup) => startup,
+        Err((code, text)) => {
+            if code == 0 {
+                print!("{text}");
+            } else {
+                eprint!("{text}");
+            }
+            return ExitCode::from(code.clamp(0, 255) as u8);
         }
-        Err(message) => {
-            eprint!("{message}");
-            ExitCode::FAILURE
-        }
+    };
+    if startup.check_only {
+        println!("{}: OK", startup.config_file.unwrap_or_default());
+        return ExitCode::SUCCESS;
     }
+    serve(startup)
 }
 
 /// Says why the server cannot run, in the log and, when that is a file, on stderr too.
@@ -34,29 +39,32 @@ fn refuse(line: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(config: Config, file: String) -> ExitCode {
+fn serve(startup: Startup) -> ExitCode {
+    let Startup { mut config, origins, config_file, unknown_env, .. } = startup;
     log::install();
     log::set_level(config.enum_name(Key::Loglevel));
     let dir = String::from_utf8_lossy(config.string(Key::Dir)).into_owned();
     if let Err(error) = std::env::set_current_dir(&dir) {
-        eprintln!("*** FATAL CONFIG FILE ERROR ***\n>>> 'dir \"{dir}\"'\nCan't chdir to '{dir}': {error}");
+        eprint!("{}", origins.blame(Key::Dir, format!("Can't chdir to '{dir}': {error}")));
         return ExitCode::FAILURE;
     }
     let logfile = String::from_utf8_lossy(config.string(Key::Logfile)).into_owned();
     if let Err(error) = log::set_file(&logfile) {
-        eprintln!("*** FATAL CONFIG FILE ERROR ***\n>>> 'logfile \"{logfile}\"'\nCan't open the log file: {error}");
+        eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {error}")));
         return ExitCode::FAILURE;
     }
-    let mut config = config;
     if let Ok(here) = std::env::current_dir() {
         config.set_dir(here.as_os_str().as_encoded_bytes());
+    }
+    for name in unknown_env {
+        tracing::warn!("The environment variable {name} names no directive and is ignored");
     }
     let seed = clock::entropy();
     crate::structs::table::set_hash_seed(seed[0]);
     let started = clock::unix_us() / 1000;
     let facts = Facts {
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
-        config_file: file,
+        config_file: config_file.unwrap_or_default(),
         process_id: std::process::id(),
         started_at: UnixMs(started),
         run_id: format!("{:016x}{:016x}{:08x}", seed[1], seed[2], seed[3] as u32),
@@ -78,8 +86,8 @@ fn serve(config: Config, file: String) -> ExitCode {
     let pidfile = write_pidfile(&config);
     let engine = match Engine::new(config, facts, clock::SENSES, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
-        Err(line) => {
-            eprintln!("*** FATAL CONFIG FILE ERROR ***\n{line}");
+        Err((at, reason)) => {
+            eprint!("{}", origins.blame_renamed(at, reason));
             return ExitCode::FAILURE;
         }
     };
@@ -111,6 +119,7 @@ async fn run(engine: Engine, bound: listen::Bound) -> bool {
         tracing::warn!("Can't watch signals: {error}");
         return false;
     }
+    rim.engine.borrow_mut().started();
     tracing::info!("Server initialized");
     tracing::info!("Ready to accept connections");
     if unix {

@@ -6,6 +6,7 @@ use super::conn::{Conn, Stream};
 use super::rim::Rim;
 use crate::client::ClientFlags;
 use crate::command::Args;
+use crate::engine::intake::Prefetch;
 use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::{Parsed, RequestParser, Span};
 use std::io::ErrorKind;
@@ -58,6 +59,10 @@ const ARENA_BYTES: usize = 1024 * 1024;
 /// Requests whose keys are prefetched together.
 const GROUP: usize = 16;
 
+/// Most bytes of inline arguments and most arguments that room is kept for between turns.
+const KEPT_INLINE_BYTES: usize = 64 * 1024;
+const KEPT_SPANS: usize = 16 * 1024;
+
 /// What was read and is not run yet.
 pub struct Turn {
     /// Bytes read for connections that had no incomplete request.
@@ -97,12 +102,20 @@ impl Turn {
     }
 
     fn reset(&mut self) {
+        const LARGEST_KEPT: usize = 16 * 1024;
         self.used = 0;
         self.inline.clear();
         self.requests.clear();
         self.spans.clear();
+        // A request of a million arguments must not leave its mark on an idle server.
+        self.spans.shrink_to(LARGEST_KEPT);
+        self.requests.shrink_to(LARGEST_KEPT);
+        self.inline.shrink_to(LARGEST_KEPT);
         self.errors.clear();
         self.from_query.clear();
+        // One request of a hundred thousand arguments is no reason to keep room for the next.
+        self.inline.shrink_to(KEPT_INLINE_BYTES);
+        self.spans.shrink_to(KEPT_SPANS);
     }
 
     /// Parses the complete requests of `bytes`, which begin `at` in the arena or the query buffer. Returns how many
@@ -182,9 +195,10 @@ impl Rim {
     fn run_requests(&self, engine: &mut Engine, turn: &mut Turn) {
         let mut conns = self.conns.borrow_mut();
         let requests = std::mem::take(&mut turn.requests);
+        let mut wanted = Prefetch::default();
         for group in requests.chunks(GROUP) {
             if group.len() > 1 {
-                self.prefetch(engine, turn, group, &conns);
+                Self::prefetch(engine, turn, group, &conns, &mut wanted);
             }
             for request in group {
                 let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { continue };
@@ -230,23 +244,16 @@ impl Rim {
         }
     }
 
-    fn prefetch(&self, engine: &mut Engine, turn: &Turn, group: &[Request], conns: &[Option<Box<Conn>>]) {
-        let mut hashes = [(0usize, 0u64); GROUP];
-        let mut known = 0;
+    fn prefetch(engine: &Engine, turn: &Turn, group: &[Request], conns: &[Option<Box<Conn>>], wanted: &mut Prefetch) {
+        wanted.clear();
         for request in group {
-            let Some(conn) = conns.get(request.client).and_then(Option::as_ref) else { continue };
-            let args = arguments(turn, conn, request);
-            if args.len() < 2 {
-                continue;
-            }
-            if let Some(hash) = engine.prefetch_key(request.client, args) {
-                hashes[known] = (request.client, hash);
-                known += 1;
+            if let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
+                && request.spans > 1
+            {
+                engine.prefetch_keys(request.client, arguments(turn, conn, request), wanted);
             }
         }
-        for &(client, hash) in &hashes[..known] {
-            engine.prefetch_object(client, hash);
-        }
+        engine.prefetch_records(wanted);
     }
 
     /// Sends, closes, resumes. Returns whether there are requests again.

@@ -93,9 +93,51 @@ pub fn purge() {
     unsafe { libmimalloc_collect(true) }
 }
 
+/// Bytes the allocator has committed: what it holds ready, in use or not.
+pub fn committed_bytes() -> usize {
+    let mut committed = 0;
+    // SAFETY: null pointers are allowed for figures that are not wanted; `committed` is writable.
+    unsafe {
+        use std::ptr::null_mut;
+        libmimalloc_process_info(
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            &mut committed,
+            null_mut(),
+            null_mut(),
+        );
+    }
+    committed
+}
+
+/// The allocator's version, as `major.minor.patch`.
+pub fn version() -> String {
+    // SAFETY: takes nothing and returns a number.
+    let number = unsafe { libmimalloc_version() };
+    format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100)
+}
+
 unsafe extern "C" {
     #[link_name = "mi_collect"]
     fn libmimalloc_collect(force: bool);
+
+    #[link_name = "mi_version"]
+    fn libmimalloc_version() -> std::ffi::c_int;
+
+    #[link_name = "mi_process_info"]
+    fn libmimalloc_process_info(
+        elapsed_ms: *mut usize,
+        user_ms: *mut usize,
+        system_ms: *mut usize,
+        current_rss: *mut usize,
+        peak_rss: *mut usize,
+        current_commit: *mut usize,
+        peak_commit: *mut usize,
+        page_faults: *mut usize,
+    );
 }
 
 #[cfg(test)]

@@ -46,3 +46,30 @@ pub fn total_memory() -> u64 {
     let (pages, page_bytes) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
     (pages.max(0) as u64) * (page_bytes.max(0) as u64)
 }
+
+/// Bytes of a page of memory.
+pub fn page_bytes() -> u64 {
+    // SAFETY: sysconf takes no pointers.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
+}
+
+/// CPU seconds of the process, in the kernel and outside it.
+pub fn cpu_seconds() -> (f64, f64) {
+    seconds_of(libc::RUSAGE_SELF)
+}
+
+/// CPU seconds of the calling thread, in the kernel and outside it.
+pub fn thread_cpu_seconds() -> (f64, f64) {
+    seconds_of(libc::RUSAGE_THREAD)
+}
+
+fn seconds_of(who: libc::c_int) -> (f64, f64) {
+    // SAFETY: rusage is plain numbers, for which all zeros are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is valid and writable.
+    if unsafe { libc::getrusage(who, &mut usage) } != 0 {
+        return (0.0, 0.0);
+    }
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    (seconds(usage.ru_stime), seconds(usage.ru_utime))
+}

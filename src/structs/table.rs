@@ -509,8 +509,14 @@ impl<E: Entry> Table<E> {
             .filter(|entry| deadline_of(*entry) < u64::MAX)
     }
 
-    /// Asks for the lines of the segment that a lookup of `hash` is going to read. First of two steps, for a group
+    /// Asks for the directory line that a lookup of `hash` is going to read. First of three steps, for a group
     /// of keys each: while one key's memory is on its way, the others are asked for.
+    #[inline]
+    pub fn prefetch_path(&self, hash: u64) {
+        self.tree.prefetch_path(hash);
+    }
+
+    /// The second step: asks for the segment that a lookup is going to read.
     #[inline]
     pub fn prefetch_segment(&self, hash: u64) {
         self.tree.prefetch(hash);

@@ -18,7 +18,7 @@ pub static COMMANDS: &[Meta] = &[
             "O(1) with a very small average constant time when called with a single key. O(N) with N being the number \
              of keys, and much bigger constant times, when called with multiple keys.",
         )
-        .flags(&[Flag::Readonly])
+        .flags(&[Flag::Readonly, Flag::MayReplicate])
         .acl(&[Category::Read, Category::HyperLogLog, Category::Slow])
         .keys(&[noted(
             KeySpec::range(&[KeyFlag::RW, KeyFlag::Access], 1, -1, 1),

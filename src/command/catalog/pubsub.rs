@@ -17,7 +17,7 @@ pub static COMMANDS: &[Meta] = &[
             "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of \
              subscribed patterns (by any client).",
         )
-        .flags(&[Flag::Pubsub, Flag::Loading, Flag::Stale, Flag::Fast])
+        .flags(&[Flag::Pubsub, Flag::Loading, Flag::Stale, Flag::Fast, Flag::MayReplicate])
         .acl(&[Category::PubSub, Category::Fast])
         .params(&[string("channel"), string("message")]),
     Meta::new("pubsub", -2, Group::PubSub, "2.8.0")
@@ -78,7 +78,7 @@ pub static COMMANDS: &[Meta] = &[
     Meta::new("spublish", 3, Group::PubSub, "7.0.0")
         .summary("Post a message to a shard channel")
         .complexity("O(N) where N is the number of clients subscribed to the receiving shard channel.")
-        .flags(&[Flag::Pubsub, Flag::Loading, Flag::Stale, Flag::Fast])
+        .flags(&[Flag::Pubsub, Flag::Loading, Flag::Stale, Flag::Fast, Flag::MayReplicate])
         .acl(&[Category::PubSub, Category::Fast])
         .keys(&[KeySpec::range(&[KeyFlag::NotKey], 1, 0, 1)])
         .params(&[string("shardchannel"), string("message")]),

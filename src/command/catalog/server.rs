@@ -212,7 +212,7 @@ pub static COMMANDS: &[Meta] =
         Meta::new("debug", -2, Group::Server, "1.0.0")
             .summary("A container for debugging commands")
             .complexity("Depends on subcommand.")
-            .flags(&[Flag::Admin, Flag::Noscript, Flag::Loading, Flag::Stale])
+            .flags(&[Flag::Admin, Flag::Noscript, Flag::Loading, Flag::Stale, Flag::Protected])
             .acl(&[Category::Admin, Category::Slow, Category::Dangerous])
             .doc_flags(&["syscmd"]),
         Meta::new("failover", -1, Group::Server, "6.2.0")
@@ -378,13 +378,13 @@ pub static COMMANDS: &[Meta] =
                 Meta::new("load", -3, Group::Server, "4.0.0")
                     .summary("Load a module")
                     .complexity("O(1)")
-                    .flags(&[Flag::Admin, Flag::Noscript, Flag::NoAsyncLoading])
+                    .flags(&[Flag::Admin, Flag::Noscript, Flag::NoAsyncLoading, Flag::Protected])
                     .acl(&[Category::Admin, Category::Slow, Category::Dangerous])
                     .params(&[string("path"), string("arg").optional().multiple()]),
                 Meta::new("loadex", -3, Group::Server, "7.0.0")
                     .summary("Load a module with extended parameters")
                     .complexity("O(1)")
-                    .flags(&[Flag::Admin, Flag::Noscript, Flag::NoAsyncLoading])
+                    .flags(&[Flag::Admin, Flag::Noscript, Flag::NoAsyncLoading, Flag::Protected])
                     .acl(&[Category::Admin, Category::Slow, Category::Dangerous])
                     .params(&[
                         string("path"),
@@ -398,7 +398,7 @@ pub static COMMANDS: &[Meta] =
                 Meta::new("unload", 3, Group::Server, "4.0.0")
                     .summary("Unload a module")
                     .complexity("O(1)")
-                    .flags(&[Flag::Admin, Flag::Noscript, Flag::NoAsyncLoading])
+                    .flags(&[Flag::Admin, Flag::Noscript, Flag::NoAsyncLoading, Flag::Protected])
                     .acl(&[Category::Admin, Category::Slow, Category::Dangerous])
                     .params(&[string("name")]),
             ]),

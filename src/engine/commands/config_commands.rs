@@ -1,7 +1,105 @@
-//! Commands: config_commands.
+//! CONFIG GET, SET, RESETSTAT, REWRITE. The rules of values are `crate::config`'s; here a change is put into effect,
+//! or taken back whole when a part of it cannot be.
 
-use crate::command::Bound;
-use crate::engine::context::EngineHandler;
+use crate::client::ClientFlags;
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::config::SetAt;
+use crate::engine::Engine;
+use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::keyspace::KeyspaceStats;
+use crate::observe::ServerStats;
 
 /// The table.
-pub const COMMANDS: &[Bound<EngineHandler>] = &[];
+pub const COMMANDS: &[Bound<EngineHandler>] = &[
+    engine("config|get", get),
+    engine("config|set", set),
+    engine("config|resetstat", resetstat),
+    engine("config|rewrite", rewrite),
+    engine("config|help", help),
+];
+
+fn get(cx: &mut EngineCx<'_>) -> CmdResult {
+    let patterns: Vec<&[u8]> = cx.args.iter().skip(2).collect();
+    let found = cx.engine.config.get(&patterns);
+    let reply = cx.reply();
+    reply.map(found.len());
+    for (name, value) in found {
+        reply.bulk(&name);
+        reply.bulk(&value);
+    }
+    Ok(Outcome::Done)
+}
+
+fn set(cx: &mut EngineCx<'_>) -> CmdResult {
+    let args = cx.args;
+    if args.len() % 2 == 1 {
+        return Err(CommandError::SYNTAX);
+    }
+    let pairs: Vec<(&[u8], &[u8])> = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1))).collect();
+    let client = cx.client();
+    let local_client = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
+    cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading: false })?;
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn resetstat(cx: &mut EngineCx<'_>) -> CmdResult {
+    let engine = &mut *cx.engine;
+    engine.stats = ServerStats { peak_memory: engine.stats.peak_memory, ..ServerStats::default() };
+    engine.keyspace.stats = KeyspaceStats::default();
+    engine.error_counts.clear();
+    engine.table.iter_mut().for_each(|command| command.stats.reset());
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn rewrite(cx: &mut EngineCx<'_>) -> CmdResult {
+    let engine = &*cx.engine;
+    if engine.facts.config_file.is_empty() {
+        return Err(CommandError::fixed("ERR The server is running without a config file"));
+    }
+    match (engine.senses.rewrite_config)(&engine.facts.config_file, &engine.config) {
+        Ok(()) => tracing::warn!("CONFIG REWRITE executed with success."),
+        Err(reason) => {
+            tracing::warn!("CONFIG REWRITE failed: {reason}");
+            return Err(CommandError::new(format!("ERR Rewriting config file: {reason}")));
+        }
+    }
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+fn help(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.help(&[
+        "GET <pattern>",
+        "    Return parameters matching the glob-like <pattern> and their values.",
+        "SET <directive> <value>",
+        "    Set the configuration <directive> to <value>.",
+        "RESETSTAT",
+        "    Reset statistics reported by the INFO command.",
+        "REWRITE",
+        "    Rewrite the configuration file.",
+    ]);
+    Ok(Outcome::Done)
+}
+
+impl Engine {
+    /// Sets directives and puts them into effect, all or none. Errors: the whole reply for the client.
+    pub fn change_config(&mut self, pairs: &[(&[u8], &[u8])], at: SetAt) -> Result<(), CommandError> {
+        let (before, old) = (self.config.snapshot(), self.config.clone());
+        let changed = self.config.set_many(pairs, at).map_err(|error| CommandError::new(error.to_string()))?;
+        match (self.senses.prepare)(&old, &self.config, &changed) {
+            Ok(prepared) => {
+                self.apply_changed(changed, prepared);
+                Ok(())
+            }
+            Err((key, reason)) => {
+                let name = crate::config::directive(key).name;
+                tracing::warn!(
+                    "Failed applying new configuration. Possibly related to new {name} setting. Restoring previous settings."
+                );
+                Err(CommandError::new(self.config.roll_back(before, key, reason).to_string()))
+            }
+        }
+    }
+}

@@ -43,7 +43,8 @@ fn echo(cx: &mut EngineCx<'_>) -> CmdResult {
 }
 
 fn select(cx: &mut EngineCx<'_>) -> CmdResult {
-    let number = cx.integer(1).map_err(|_| CommandError::fixed("ERR invalid DB index"))?;
+    let number = cx.integer(1)?;
+    i32::try_from(number).map_err(|_| CommandError::BEYOND_INT)?;
     cx.client().db = cx.engine.db_index(number).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     cx.reply().ok();
     Ok(Outcome::Done)

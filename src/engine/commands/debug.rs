@@ -1,10 +1,22 @@
-//! Commands: debug.
+//! DEBUG: what tests and people looking for faults ask of the server. Only subcommands that do what their name says
+//! are here; the others are unknown.
+//!
+//! One table holds each subcommand's name, numbers of arguments, handler and help.
 
-use crate::command::Bound;
-use crate::engine::context::EngineHandler;
+mod values;
+
+use crate::base::ids::DbIndex;
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::engine::Ask;
+use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::keyspace::Expiry;
+use crate::object::Value;
+use crate::object::digest::Digest;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The table.
-pub const COMMANDS: &[Bound<EngineHandler>] = &[];
+pub const COMMANDS: &[Bound<EngineHandler>] = &[engine("debug", debug)];
 
 /// Switches that DEBUG sets.
 #[derive(Debug, Default, Clone)]
@@ -13,4 +25,385 @@ pub struct Switches {
     pub no_active_expire: bool,
     /// PAUSE-CRON 1.
     pub pause_cron: bool,
+    /// QUICKLIST-PACKED-THRESHOLD in bytes; 0: the default.
+    pub list_packed_threshold: usize,
+}
+
+/// One subcommand.
+struct Subcommand {
+    name: &'static str,
+    /// Arguments with DEBUG and the name.
+    argc: RangeInclusive<usize>,
+    run: EngineHandler,
+    help: &'static [&'static str],
+}
+
+const MANY: usize = usize::MAX;
+
+const fn sub(
+    name: &'static str,
+    argc: RangeInclusive<usize>,
+    run: EngineHandler,
+    help: &'static [&'static str],
+) -> Subcommand {
+    Subcommand { name, argc, run, help }
+}
+
+const SUBCOMMANDS: [Subcommand; 21] = [
+    sub("ASSERT", 2..=2, crash, &["ASSERT", "    Crash by assertion failed."]),
+    sub(
+        "CHANGE-REPL-ID",
+        2..=2,
+        change_replication_id,
+        &[
+            "CHANGE-REPL-ID",
+            "    Change the replication IDs of the instance.",
+            "    Dangerous: should be used only for testing the replication subsystem.",
+        ],
+    ),
+    sub("DIGEST", 2..=2, digest, &["DIGEST", "    Output a hex signature representing the current DB content."]),
+    sub(
+        "DIGEST-VALUE",
+        2..=MANY,
+        digest_value,
+        &["DIGEST-VALUE <key> [<key> ...]", "    Output a hex signature of the values of all the specified keys."],
+    ),
+    sub(
+        "ERROR",
+        3..=3,
+        error,
+        &[
+            "ERROR <string>",
+            "    Return a Redis protocol error with <string> as message. Useful for clients",
+            "    unit tests to simulate Redis errors.",
+        ],
+    ),
+    sub("LOG", 3..=3, log, &["LOG <message>", "    Write <message> to the server log."]),
+    sub(
+        "HTSTATS",
+        3..=3,
+        values::htstats,
+        &["HTSTATS <dbid>", "    Return hash table statistics of the specified Redis database."],
+    ),
+    sub(
+        "HTSTATS-KEY",
+        3..=3,
+        values::htstats_key,
+        &["HTSTATS-KEY <key>", "    Like HTSTATS but for the hash table stored at <key>'s value."],
+    ),
+    sub(
+        "LISTPACK",
+        3..=3,
+        values::listpack,
+        &["LISTPACK <key>", "    Show low level info about the listpack encoding of <key>."],
+    ),
+    sub(
+        "OBJECT",
+        3..=3,
+        values::object,
+        &["OBJECT <key>", "    Show low level info about `key` and associated value."],
+    ),
+    sub("PANIC", 2..=2, crash, &["PANIC", "    Crash the server simulating a panic."]),
+    sub("PAUSE-CRON", 3..=3, pause_cron, &["PAUSE-CRON <0|1>", "    Stop periodic cron job processing."]),
+    sub(
+        "POPULATE",
+        3..=5,
+        populate,
+        &[
+            "POPULATE <count> [<prefix>] [<size>]",
+            "    Create <count> string keys named key:<num>. If <prefix> is specified then",
+            "    it is used instead of the 'key' prefix. These are not propagated to",
+            "    replicas. Cluster slots are not respected so keys not belonging to the",
+            "    current node can be created in cluster mode.",
+        ],
+    ),
+    sub(
+        "PROTOCOL",
+        3..=3,
+        protocol,
+        &[
+            "PROTOCOL <type>",
+            "    Reply with a test value of the specified type. <type> can be: string,",
+            "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
+            "    true, false.",
+        ],
+    ),
+    sub(
+        "QUICKLIST",
+        3..=4,
+        values::quicklist,
+        &[
+            "QUICKLIST <key> [<0|1>]",
+            "    Show low level info about the quicklist encoding of <key>.",
+            "    The optional argument (0 by default) sets the level of detail",
+        ],
+    ),
+    sub(
+        "QUICKLIST-PACKED-THRESHOLD",
+        3..=3,
+        packed_threshold,
+        &[
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            "    Sets the threshold for elements to be inserted as plain vs packed nodes",
+            "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
+        ],
+    ),
+    sub("SEGFAULT", 2..=2, crash, &["SEGFAULT", "    Crash the server with sigsegv."]),
+    sub(
+        "SET-ACTIVE-EXPIRE",
+        3..=3,
+        set_active_expire,
+        &[
+            "SET-ACTIVE-EXPIRE <0|1>",
+            "    Setting it to 0 disables expiring keys in background when they are not",
+            "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
+            "    default.",
+        ],
+    ),
+    sub("SLEEP", 3..=3, sleep, &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."]),
+    sub(
+        "STRINGMATCH-TEST",
+        2..=2,
+        stringmatch_test,
+        &["STRINGMATCH-TEST", "    Run a fuzz tester against the stringmatchlen() function."],
+    ),
+    sub("HELP", 2..=2, help, &[]),
+];
+
+fn debug(cx: &mut EngineCx<'_>) -> CmdResult {
+    let found = SUBCOMMANDS.iter().find(|sub| cx.args.is(1, sub.name) && sub.argc.contains(&cx.args.len()));
+    match found {
+        Some(sub) => (sub.run)(cx),
+        None => Err(CommandError::subcommand_syntax(cx.args)),
+    }
+}
+
+fn help(cx: &mut EngineCx<'_>) -> CmdResult {
+    let lines: Vec<&str> = SUBCOMMANDS.iter().flat_map(|sub| sub.help).copied().collect();
+    cx.help(&lines);
+    Ok(Outcome::Done)
+}
+
+/// Whether an argument switches something on: a number other than 0.
+fn is_on(cx: &EngineCx<'_>) -> bool {
+    cx.integer(2).is_ok_and(|number| number != 0)
+}
+
+fn done(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.reply().ok();
+    Ok(Outcome::Done)
+}
+
+// ---- the server --------------------------------------------------------------------------------------------------
+
+fn sleep(cx: &mut EngineCx<'_>) -> CmdResult {
+    let seconds = crate::base::num::parse_f64(cx.args.at(2)).unwrap_or(0.0);
+    if let Ok(time) = Duration::try_from_secs_f64(seconds) {
+        (cx.engine.senses.sleep)(time);
+    }
+    done(cx)
+}
+
+fn crash(cx: &mut EngineCx<'_>) -> CmdResult {
+    tracing::warn!("DEBUG {} was called: the process ends here", String::from_utf8_lossy(cx.args.at(1)));
+    cx.engine.asks.push(Ask::Crash);
+    Ok(Outcome::Done)
+}
+
+fn log(cx: &mut EngineCx<'_>) -> CmdResult {
+    tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(cx.args.at(2)));
+    done(cx)
+}
+
+fn pause_cron(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.debug.pause_cron = is_on(cx);
+    done(cx)
+}
+
+fn set_active_expire(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.debug.no_active_expire = !is_on(cx);
+    done(cx)
+}
+
+fn change_replication_id(cx: &mut EngineCx<'_>) -> CmdResult {
+    tracing::warn!("Changing replication IDs after receiving DEBUG change-repl-id");
+    cx.engine.change_replication_id();
+    done(cx)
+}
+
+fn packed_threshold(cx: &mut EngineCx<'_>) -> CmdResult {
+    const MOST_BYTES: u64 = (1 << 32) - (1 << 20);
+    let bytes = crate::base::num::parse_memory(cx.args.at(2))
+        .filter(|bytes| *bytes <= MOST_BYTES)
+        .ok_or(CommandError::fixed("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
+    cx.engine.debug.list_packed_threshold = bytes as usize;
+    cx.engine.limits.list_packed_threshold = bytes as usize;
+    done(cx)
+}
+
+/// Random patterns against random texts: the matcher has to come to an end, and to agree with itself.
+fn stringmatch_test(cx: &mut EngineCx<'_>) -> CmdResult {
+    const ROUNDS: usize = 10_000;
+    let rng = &mut cx.engine.rng;
+    let mut bytes =
+        |most: usize| -> Vec<u8> { (0..rng.usize(..=most)).map(|_| b"ab*?[]^-\\"[rng.usize(..9)]).collect() };
+    for _ in 0..ROUNDS {
+        let (pattern, text) = (bytes(16), bytes(32));
+        crate::base::glob::glob_match(&pattern, &text, false);
+    }
+    cx.reply().simple("Apparently Redis did not crash: test passed");
+    Ok(Outcome::Done)
+}
+
+// ---- replies -----------------------------------------------------------------------------------------------------
+
+fn error(cx: &mut EngineCx<'_>) -> CmdResult {
+    Err(CommandError::from_bytes(cx.args.at(2).to_vec()))
+}
+
+fn protocol(cx: &mut EngineCx<'_>) -> CmdResult {
+    let args = cx.args;
+    let reply = cx.reply();
+    let name = args.at(2).to_ascii_lowercase();
+    match name.as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.integer(12345),
+        b"double" => reply.double(3.141),
+        b"bignum" => reply.big_number(b"1234567999999999999999999999999999999"),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array(3);
+            (0..3).for_each(|n| reply.integer(n));
+        }
+        b"set" => {
+            reply.set(3);
+            (0..3).for_each(|n| reply.integer(n));
+        }
+        b"map" => {
+            reply.map(3);
+            for n in 0..3 {
+                reply.integer(n);
+                reply.boolean(n == 1);
+            }
+        }
+        b"attrib" => {
+            if reply.is_resp3() {
+                reply.attribute(1);
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            // Attributes describe a reply, so one has to follow.
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"push" => {
+            if !reply.is_resp3() {
+                return Err(CommandError::fixed("ERR RESP2 is not supported by this command"));
+            }
+            reply.push(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.integer(42);
+            // A push is no answer, so one has to follow.
+            reply.bulk(b"Some real reply following the push reply");
+        }
+        b"true" => reply.boolean(true),
+        b"false" => reply.boolean(false),
+        b"verbatim" => reply.verbatim(b"txt", b"This is a verbatim\nstring"),
+        _ => {
+            return Err(CommandError::fixed(
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|\
+                 set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+// ---- data --------------------------------------------------------------------------------------------------------
+
+fn digest(cx: &mut EngineCx<'_>) -> CmdResult {
+    let mut all = Digest::default();
+    for index in 0..cx.engine.keyspace.databases() as u32 {
+        let table = cx.engine.keyspace.table(DbIndex(index));
+        if table.is_empty() {
+            continue;
+        }
+        all.mix(&index.to_be_bytes());
+        table.for_each(|object| {
+            let mut one = Digest::default();
+            one.mix(object.key());
+            one.add_value(object);
+            all.xor_digest(&one);
+        });
+    }
+    cx.reply().simple(&all.hex());
+    Ok(Outcome::Done)
+}
+
+fn digest_value(cx: &mut EngineCx<'_>) -> CmdResult {
+    let (args, db) = (cx.args, cx.client().db);
+    let (keyspace, reply) = (&cx.engine.keyspace, &mut cx.engine.clients[cx.client].out);
+    let table = keyspace.table(db);
+    reply.array(args.len() - 2);
+    for key in args.iter().skip(2) {
+        let mut digest = Digest::default();
+        if let Some(object) = table.get(crate::structs::table::hash(key), key) {
+            digest.add_value(object);
+        }
+        reply.simple(&digest.hex());
+    }
+    Ok(Outcome::Done)
+}
+
+fn populate(cx: &mut EngineCx<'_>) -> CmdResult {
+    let positive = |cx: &EngineCx<'_>, at: usize| -> Result<usize, CommandError> {
+        match cx.args.get(at) {
+            None => Ok(0),
+            Some(_) => {
+                let number = cx.integer(at).ok().and_then(|number| usize::try_from(number).ok());
+                number.ok_or(CommandError::NOT_POSITIVE)
+            }
+        }
+    };
+    let (keys, size) = (positive(cx, 2)?, positive(cx, 4)?);
+    if size > cx.engine.limits.proto_max_bulk_len {
+        return Err(CommandError::STRING_TOO_LONG);
+    }
+    let prefix = cx.args.get(3).unwrap_or(b"key").to_vec();
+    let (index, db) = (cx.client, cx.client().db);
+    for number in 0..keys {
+        let mut key = prefix.clone();
+        key.extend_from_slice(format!(":{number}").as_bytes());
+        let mut value = format!("value:{number}").into_bytes();
+        if size > 0 {
+            value.resize(size, 0);
+        }
+        let mut target = cx.engine.keyspace.db(db);
+        if target.contains(&key) {
+            continue;
+        }
+        target.put(&key, Value::Bytes(&value), Expiry::Clear);
+        // Not counted as a change and not propagated, but those who look at the key must know.
+        cx.engine.touch_watchers(db, &key);
+        cx.engine.invalidate_unlogged(&key, index);
+    }
+    done(cx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subcommand_but_help_explains_itself_and_no_name_stands_twice() {
+        for (at, sub) in SUBCOMMANDS.iter().enumerate() {
+            assert!(
+                sub.help.first().is_some_and(|line| line.starts_with(sub.name)) || sub.name == "HELP",
+                "{}",
+                sub.name
+            );
+            assert!(SUBCOMMANDS[..at].iter().all(|other| other.name != sub.name), "{}", sub.name);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //! than on one key's value.
 
 pub mod client_commands;
+mod client_kill;
+mod client_list;
 pub mod command_info;
 pub mod config_commands;
 pub mod connection;

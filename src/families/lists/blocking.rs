@@ -38,8 +38,8 @@ fn pop(cx: &mut DataCx<'_>, end: End) -> CmdResult {
 }
 
 pub(super) fn blmpop(cx: &mut DataCx<'_>) -> CmdResult {
-    let until = cx.deadline(1)?;
     let request = MultiPop::parse(cx, 2)?;
+    let until = cx.deadline(1)?;
     for at in request.keys.clone() {
         let key = cx.args.at(at);
         if !is_passed_over(cx, key) && request.serve(cx, key)? {

@@ -8,7 +8,8 @@ use super::{peek, write};
 use crate::base::num;
 use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome};
 use crate::keyspace::{DbMut, Event, ExpireMode, Expiry, UnixMs};
-use crate::object::Value;
+use crate::object::{Text, Value};
+use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) fn set(cx: &mut DataCx<'_>) -> CmdResult {
     let (key, value) = (cx.args.at(1), cx.args.at(2));
@@ -176,7 +177,7 @@ pub(super) fn delex(cx: &mut DataCx<'_>) -> CmdResult {
     if cx.args.len() != 4 {
         return Err(CommandError::arity("delex"));
     }
-    match Condition::named(cx.args.at(2), cx.args.at(3)) {
+    match Condition::named(cx.args.at(2), cx.args.at(3))? {
         Some(condition) => delete_if(cx, condition),
         None => Err(CommandError::INVALID_CONDITION),
     }
@@ -184,6 +185,14 @@ pub(super) fn delex(cx: &mut DataCx<'_>) -> CmdResult {
 
 pub(super) fn delifeq(cx: &mut DataCx<'_>) -> CmdResult {
     delete_if(cx, Condition::Equals(cx.args.at(2)))
+}
+
+pub(super) fn digest(cx: &mut DataCx<'_>) -> CmdResult {
+    match cx.db.text(cx.args.at(1))? {
+        Some(text) => cx.reply.bulk(format!("{:016x}", digest_of(text)).as_bytes()),
+        None => cx.reply.null(),
+    }
+    Ok(Outcome::Done)
 }
 
 fn delete_if(cx: &mut DataCx<'_>, condition: Condition<'_>) -> CmdResult {
@@ -212,23 +221,32 @@ enum Condition<'a> {
     Equals(&'a [u8]),
     /// IFNE: the key is missing or holds another string.
     Differs(&'a [u8]),
+    /// IFDEQ: the key holds a string of this digest.
+    DigestEquals(u64),
+    /// IFDNE: the key is missing or holds a string of another digest.
+    DigestDiffers(u64),
 }
 
 impl<'a> Condition<'a> {
-    /// A condition on the value by its word.
-    fn named(word: &[u8], operand: &'a [u8]) -> Option<Condition<'a>> {
-        if word.eq_ignore_ascii_case(b"IFEQ") {
+    /// A condition on the value by its word, if it is one. Errors: a digest that is none.
+    fn named(word: &[u8], operand: &'a [u8]) -> Result<Option<Condition<'a>>, CommandError> {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        Ok(if is("IFEQ") {
             Some(Condition::Equals(operand))
-        } else if word.eq_ignore_ascii_case(b"IFNE") {
+        } else if is("IFNE") {
             Some(Condition::Differs(operand))
+        } else if is("IFDEQ") {
+            Some(Condition::DigestEquals(parse_digest(operand)?))
+        } else if is("IFDNE") {
+            Some(Condition::DigestDiffers(parse_digest(operand)?))
         } else {
             None
-        }
+        })
     }
 
     /// Whether Redis 7.0 does not know it.
     fn is_newer(self) -> bool {
-        matches!(self, Condition::Equals(_) | Condition::Differs(_))
+        !matches!(self, Condition::Always | Condition::Missing | Condition::Present)
     }
 
     /// Errors: a condition on the value, and the key holds no string.
@@ -239,6 +257,8 @@ impl<'a> Condition<'a> {
             Condition::Present => db.contains(key),
             Condition::Equals(value) => peek(db, key)?.is_some_and(|text| text.equals(value)),
             Condition::Differs(value) => peek(db, key)?.is_none_or(|text| !text.equals(value)),
+            Condition::DigestEquals(digest) => peek(db, key)?.is_some_and(|text| digest_of(text) == digest),
+            Condition::DigestDiffers(digest) => peek(db, key)?.is_none_or(|text| digest_of(text) != digest),
         })
     }
 }
@@ -315,9 +335,10 @@ impl<'a> Options<'a> {
             } else if let Some(ttl) = operand.and_then(|operand| options.timed(word, operand)) {
                 options.ttl = ttl;
                 at += 1;
-            } else if let Some(condition) = operand.and_then(|operand| Condition::named(word, operand))
-                && whose == For::Set
+            } else if whose == For::Set
                 && options.condition == Condition::Always
+                && let Some(operand) = operand
+                && let Some(condition) = Condition::named(word, operand)?
             {
                 options.condition = condition;
                 at += 1;
@@ -340,6 +361,17 @@ impl<'a> Options<'a> {
         let fits = self.ttl == Ttl::Unset || std::mem::discriminant(&self.ttl) == std::mem::discriminant(&ttl);
         fits.then_some(ttl)
     }
+}
+
+/// The digest of a string as DIGEST tells it: XXH3 of 64 bits.
+fn digest_of(text: Text<'_>) -> u64 {
+    xxh3_64(text.bytes(&mut itoa::Buffer::new()))
+}
+
+/// A digest as sixteen hexadecimal digits in any case.
+fn parse_digest(text: &[u8]) -> Result<u64, CommandError> {
+    let digits = std::str::from_utf8(text).ok().filter(|text| text.len() == 16 && !text.starts_with('+'));
+    digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).ok_or(CommandError::INVALID_DIGEST)
 }
 
 // ---- helpers ---------------------------------------------------------------------------------------------------------
@@ -425,6 +457,21 @@ mod tests {
     }
 
     #[test]
+    fn digests_stand_for_values() {
+        let mut bench = Bench::new();
+        bench.run_args(&[b"SET", b"k", b"Hello world"]);
+        assert_eq!(bench.run("DIGEST k"), "$16\r\nb6acb9d84a38ff74\r\n");
+        assert_eq!(bench.run("DIGEST none"), "$-1\r\n");
+        assert_eq!(bench.run("SET k v IFDNE B6ACB9D84A38FF74"), "$-1\r\n");
+        assert_eq!(bench.run("SET k v IFDEQ xyz"), "-ERR must be exactly 16 hexadecimal characters\r\n");
+        assert_eq!(bench.run("SET k v IFDEQ B6ACB9D84A38FF74"), "+OK\r\n");
+        assert_eq!(bench.propagated(), ["SET k v"]);
+        assert_eq!(bench.run("DELEX k IFDEQ b6acb9d84a38ff74"), ":0\r\n");
+        assert_eq!(bench.run("DELEX k IFDNE b6acb9d84a38ff74"), ":1\r\n");
+        assert_eq!(bench.run("DELEX k FOO x"), "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE\r\n");
+    }
+
+    #[test]
     fn deadlines_are_repeated_as_moments() {
         let mut bench = Bench::new();
         let at = bench.now() + 10_000;
@@ -457,6 +504,11 @@ mod tests {
         assert_eq!(bench.events(), ["set k", "expire k", "expired k"]);
         bench.run("SET k v EXAT 1");
         assert_eq!(bench.run("SET k w XX"), "$-1\r\n");
+        bench.run("SET k v EXAT 1");
+        bench.events();
+        bench.run("SET k w KEEPTTL");
+        assert_eq!(bench.run("TTL k"), ":-1\r\n");
+        assert_eq!(bench.events(), ["expired k", "set k"]);
     }
 
     #[test]

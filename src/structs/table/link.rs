@@ -153,6 +153,12 @@ impl<E: Entry> Link<E> {
         unsafe { *self.links().add(i) }
     }
 
+    /// Where the link of a place stands, to be asked for ahead of its use.
+    #[inline(always)]
+    pub(super) fn place(self, i: usize) -> *const Self {
+        self.links().wrapping_add(i)
+    }
+
     /// # Safety
     /// The directory must be alive.
     pub(super) unsafe fn is_bounded(self) -> bool {

@@ -15,6 +15,7 @@
 use super::link::{Link, NONE, dir_bytes};
 use super::segment::{SLOTS, Segment};
 use super::{Entry, NodeCounts};
+use crate::structs::prefetch;
 
 /// Bits of the hash that may tell leaves apart.
 pub(super) const DEPTH_LIMIT: u32 = 48;
@@ -152,6 +153,22 @@ impl<E: Entry> Tree<E> {
         let below = u64::MAX >> depth;
         // SAFETY: as in `leaf`.
         Leaf { segment: Some(unsafe { &*link.segment() }), depth, first: hash & !below, last: hash | below }
+    }
+
+    /// Asks for the line of the second directory that a lookup of `hash` is going to read; the root's is in the cache.
+    #[inline]
+    pub(super) fn prefetch_path(&self, hash: u64) {
+        let Some(root) = self.root else { return };
+        let bits = root.bits();
+        if bits == 0 {
+            return;
+        }
+        // SAFETY: as in `leaf`.
+        let link = unsafe { root.child(index(hash, bits)) };
+        match link.bits() {
+            0 => Segment::prefetch(link.segment(), hash),
+            below => prefetch::read(link.place(index(hash << bits, below))),
+        }
     }
 
     /// Asks for the lines of the leaf that a lookup of `hash` is going to read.

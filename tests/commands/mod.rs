@@ -1,0 +1,13 @@
+//! What a client sees: each file is one subject.
+
+mod blocking;
+mod clients;
+mod limits;
+mod memory;
+mod networking;
+mod notifications;
+mod pipelines;
+mod pubsub;
+mod server_control;
+mod tracking;
+mod transactions;

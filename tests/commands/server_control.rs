@@ -1,0 +1,213 @@
+//! The server's own life: SHUTDOWN and signals, CONFIG SET and REWRITE, INFO, DEBUG, SLOWLOG, the command table.
+
+use crate::support::{Server, run_to_end};
+
+#[test]
+fn shutdown_nosave_ends_with_status_zero() {
+    let mut s = Server::start();
+    let mut c = s.connect();
+    c.send("SHUTDOWN NOSAVE");
+    c.closed();
+    assert!(s.ends().success());
+}
+
+#[test]
+fn sigterm_and_sigint_end_with_status_zero() {
+    for signal in ["TERM", "INT"] {
+        let mut s = Server::start();
+        s.connect().is("SET k v", "+OK");
+        s.signal(signal);
+        assert!(s.ends().success(), "SIG{signal}: {}", s.log());
+    }
+}
+
+#[test]
+fn shutdown_checks_its_words() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("SHUTDOWN NOPE", "-ERR syntax error");
+    c.is("SHUTDOWN ABORT", "-ERR No shutdown in progress.");
+    c.is("SHUTDOWN SAVE NOSAVE", "-ERR syntax error");
+}
+
+#[test]
+fn shutdown_save_writes_what_the_next_start_reads() {
+    let mut s = Server::start();
+    let mut c = s.connect();
+    c.is("SET k v", "+OK");
+    c.is("RPUSH l a b c", ":3");
+    c.send("SHUTDOWN SAVE");
+    c.closed();
+    assert!(s.ends().success());
+    let s = s.restart(None, &[]);
+    let mut c = s.connect();
+    c.is("GET k", r#""v""#);
+    c.is("LRANGE l 0 -1", r#"["a", "b", "c"]"#);
+}
+
+#[test]
+fn version_and_help_end_at_once() {
+    let (status, out) = run_to_end(&["--version"]);
+    assert!(status.success() && out.contains("v="), "{out}");
+    let (_, out) = run_to_end(&["--help"]);
+    assert!(out.contains("Usage:"), "{out}");
+}
+
+#[test]
+fn config_get_takes_patterns_and_several_names() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("CONFIG SET maxmemory 100mb maxmemory-policy allkeys-lru", "+OK");
+    c.is("CONFIG GET maxmemory", r#"["maxmemory", "104857600"]"#);
+    let both = c.call("CONFIG GET maxmemory-p* hz").to_string();
+    assert!(both.contains(r#""maxmemory-policy", "allkeys-lru""#) && both.contains(r#""hz", "10""#), "{both}");
+    c.is("CONFIG GET nosuch", "[]");
+    let mut c = s.connect3();
+    c.is("CONFIG GET maxmemory", r#"{"maxmemory": "104857600"}"#);
+}
+
+#[test]
+fn a_refused_config_set_changes_nothing() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.fails("CONFIG SET hz 50 maxmemory-policy sometimes", "ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: volatile-lru,");
+    c.is("CONFIG GET hz", r#"["hz", "10"]"#);
+    c.is("CONFIG SET nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'");
+    c.fails("CONFIG SET hz", "ERR wrong number of arguments for 'config|set' command");
+    c.fails(
+        "CONFIG SET port abc",
+        "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't be parsed into an integer",
+    );
+    c.fails("CONFIG SET hz 1 hz 2", "ERR CONFIG SET failed (possibly related to argument 'hz') - duplicate parameter");
+}
+
+#[test]
+fn config_rewrite_keeps_comments_and_survives_a_restart() {
+    let s = Server::with_file("# a comment that stays\nmaxmemory-samples 7\nhash-max-listpack-entries 33\n");
+    let mut c = s.connect();
+    c.is("CONFIG GET maxmemory-samples", r#"["maxmemory-samples", "7"]"#);
+    c.is("CONFIG SET maxmemory-samples 9", "+OK");
+    c.is("CONFIG SET maxmemory 123mb", "+OK");
+    c.call_bytes(&[b"CONFIG", b"SET", b"client-output-buffer-limit", b"pubsub 16mb 4mb 30"]);
+    c.is("CONFIG REWRITE", "+OK");
+    let text = std::fs::read_to_string(s.dir().join("larder.conf")).expect("the file");
+    assert!(text.starts_with("# a comment that stays\nmaxmemory-samples 9\n"), "{text}");
+    assert!(text.contains("\nmaxmemory 123mb\n"), "{text}");
+    assert!(text.contains("client-output-buffer-limit pubsub 16mb 4mb 30\n"), "{text}");
+    let s = s.restart(Some("larder.conf"), &[]);
+    let mut c = s.connect();
+    c.is("CONFIG GET maxmemory", r#"["maxmemory", "128974848"]"#);
+    c.is("CONFIG GET hash-max-listpack-entries", r#"["hash-max-listpack-entries", "33"]"#);
+    c.is("CONFIG GET maxmemory-samples", r#"["maxmemory-samples", "9"]"#);
+}
+
+#[test]
+fn config_rewrite_without_a_file_is_an_error() {
+    let s = Server::start();
+    s.connect().is("CONFIG REWRITE", "-ERR The server is running without a config file");
+}
+
+#[test]
+fn config_resetstat_zeroes_the_counters() {
+    let s = Server::start();
+    let mut c = s.connect();
+    for _ in 0..5 {
+        c.is("GET none", "nil");
+    }
+    assert!(c.call("INFO stats").text().contains("keyspace_misses:5\r\n"));
+    assert!(c.call("INFO commandstats").text().contains("cmdstat_get:calls=5,"));
+    c.is("CONFIG RESETSTAT", "+OK");
+    assert!(c.call("INFO stats").text().contains("keyspace_misses:0\r\n"));
+    assert!(!c.call("INFO commandstats").text().contains("cmdstat_get:"));
+}
+
+#[test]
+fn info_counts_errors_and_keys() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("SET a 1 EX 1000", "+OK");
+    c.is("SET b 1", "+OK");
+    c.fails("LPUSH a x", "WRONGTYPE");
+    c.fails("NOSUCH", "ERR");
+    assert!(c.call("INFO keyspace").text().contains("db0:keys=2,expires=1,avg_ttl="));
+    let errors = c.call("INFO errorstats").text();
+    assert!(
+        errors.contains("errorstat_WRONGTYPE:count=1\r\n") && errors.contains("errorstat_ERR:count=1\r\n"),
+        "{errors}"
+    );
+    let stats = c.call("INFO commandstats").text();
+    assert!(stats.contains("cmdstat_lpush:calls=1,") && stats.contains("rejected_calls=0,failed_calls=1"), "{stats}");
+    for section in [
+        "Server",
+        "Clients",
+        "Memory",
+        "Persistence",
+        "Stats",
+        "Replication",
+        "CPU",
+        "Errorstats",
+        "Cluster",
+        "Keyspace",
+    ] {
+        assert!(c.call("INFO").text().contains(&format!("# {section}\r\n")), "{section}");
+    }
+}
+
+#[test]
+fn slowlog_keeps_the_newest_with_shortened_arguments() {
+    let s = Server::with(&["--slowlog-log-slower-than", "0", "--slowlog-max-len", "4"]);
+    let mut c = s.connect();
+    c.is("SLOWLOG RESET", "+OK");
+    let many: Vec<String> = (0..40).map(|i| format!("x{i}")).collect();
+    c.call(&format!("DEL {}", many.join(" ")));
+    c.call_bytes(&[b"SET", b"k", &[b'v'; 200]]);
+    // The command that asks is itself not there yet.
+    c.is("SLOWLOG LEN", ":3");
+    let log = c.call("SLOWLOG GET -1").to_string();
+    assert!(log.contains(&format!("\"{}... (72 more bytes)\"", "v".repeat(128))), "{log}");
+    assert!(log.contains(r#""x29", "... (10 more arguments)"]"#), "{log}");
+    for _ in 0..6 {
+        c.is("PING", "+PONG");
+    }
+    c.is("SLOWLOG LEN", ":4");
+    let newest = c.call("SLOWLOG GET 2");
+    assert_eq!(newest.items().len(), 2);
+    assert!(newest.items()[0].items()[0].int() > newest.items()[1].items()[0].int());
+}
+
+#[test]
+fn unknown_subcommands_point_to_help() {
+    let s = Server::start();
+    let mut c = s.connect();
+    for container in ["CONFIG", "CLIENT", "OBJECT", "SLOWLOG", "PUBSUB", "COMMAND", "MEMORY"] {
+        c.is(&format!("{container} NOSUCH"), &format!("-ERR unknown subcommand 'NOSUCH'. Try {container} HELP."));
+        let help = c.call(&format!("{container} HELP"));
+        assert!(help.items()[0].text().starts_with(&format!("{container} <subcommand>")), "{help}");
+    }
+}
+
+#[test]
+fn command_getkeys_finds_the_keys() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("COMMAND GETKEYS MSET a 1 b 2", r#"["a", "b"]"#);
+    c.is("COMMAND GETKEYS ZUNIONSTORE d 2 x y WEIGHTS 1 2", r#"["d", "x", "y"]"#);
+    c.is("COMMAND GETKEYS XREAD COUNT 1 STREAMS s t 0 0", r#"["s", "t"]"#);
+    c.is("COMMAND GETKEYS SORT l BY nosort STORE d", r#"["l", "d"]"#);
+    c.is("COMMAND GETKEYSANDFLAGS LMOVE a b LEFT RIGHT", r#"[["a", [+RW, +access, +delete]], ["b", [+RW, +insert]]]"#);
+    c.is("COMMAND GETKEYS ECHO x", "-ERR The command has no key arguments");
+    c.is("COMMAND GETKEYS NOSUCH a", "-ERR Invalid command specified");
+}
+
+#[test]
+fn a_key_with_a_deadline_is_gone_when_it_has_passed() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("SET k v PX 20", "+OK");
+    c.is("RPUSH l a", ":1");
+    c.is("PEXPIRE l 20", ":1");
+    crate::support::eventually("both keys expire", || c.call("EXISTS k l").int() == 0);
+    c.is("TTL k", ":-2");
+    crate::support::eventually("the sweep takes them", || c.call("DBSIZE").int() == 0);
+    assert!(c.call("INFO stats").text().contains("expired_keys:2\r\n"));
+}

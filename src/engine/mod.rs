@@ -25,7 +25,7 @@ pub mod watch;
 use crate::base::ids::{ClientId, DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::Effects;
-use crate::config::Config;
+use crate::config::{Config, Key};
 use crate::keyspace::evict::EvictionPool;
 use crate::keyspace::{Garbage, Keyspace};
 use crate::object::Limits;
@@ -53,7 +53,7 @@ pub enum Ask {
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged {
         /// Which.
-        keys: Vec<crate::config::Key>,
+        keys: Vec<Key>,
         /// What the rim got ready for it.
         prepared: Prepared,
     },
@@ -136,6 +136,9 @@ pub struct Prepared {
     pub dir: Option<Vec<u8>>,
 }
 
+/// Why a change of directives cannot be followed: the key that is to blame and the reason for the client.
+pub type Unprepared = (Key, String);
+
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.
 #[derive(Clone, Copy)]
 pub struct Senses {
@@ -153,7 +156,7 @@ pub struct Senses {
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
     /// and the keys that differ. Errors: the key that is to blame and the reason.
-    pub prepare: fn(&Config, &Config, &[crate::config::Key]) -> Result<Prepared, (crate::config::Key, String)>,
+    pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
     pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
 }
@@ -254,7 +257,7 @@ impl Engine {
         seed: u64,
     ) -> Result<Engine, (usize, &'static str)> {
         let facts_started_at = facts.started_at;
-        let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
+        let databases = config.integer(Key::Databases).max(1) as usize;
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
             options: apply::Options::default(),

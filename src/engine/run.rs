@@ -45,6 +45,14 @@ impl Engine {
         }
     }
 
+    /// The reply that ends a wait is not written for a client that wants none (CLIENT REPLY OFF).
+    pub(super) fn take_back_unwanted(&mut self, index: ClientIndex, mark: crate::resp::reply::Mark) {
+        let client = &mut self.clients[index];
+        if client.flags.contains(ClientFlags::REPLY_OFF) {
+            client.out.rollback(mark);
+        }
+    }
+
     /// What lasts for one command ends: CLIENT REPLY SKIP and CLIENT CACHING; replies nobody wants are taken back.
     #[cold]
     fn after_unusual(&mut self, index: ClientIndex, mark: crate::resp::reply::Mark) {
@@ -363,6 +371,7 @@ impl Engine {
         let Some(blocked) = self.release_blocked(index) else { return };
         self.lend_buffer(index);
         let reply = &mut self.clients[index].out;
+        let mark = reply.mark();
         match (error, &blocked.on) {
             (Some(error), _) => {
                 reply.error(error.text());
@@ -373,6 +382,7 @@ impl Engine {
             (None, BlockedOn::Replicas) => reply.integer(0),
             (None, BlockedOn::Pause | BlockedOn::Save) => {}
         }
+        self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
         self.table.get_mut(blocked.command).stats.ran(blocked.ran_for.as_nanos() as u64, self.options.latency_tracking);
         self.resume(index);

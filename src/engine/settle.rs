@@ -105,7 +105,8 @@ impl Engine {
             }
             for index in clients {
                 let client = &mut self.clients[index];
-                let Some(watched) = client.watched.iter_mut().find(|watched| watched.db == db && *watched.key == key) else {
+                let Some(watched) = client.watched.iter_mut().find(|watched| watched.db == db && *watched.key == key)
+                else {
                     continue;
                 };
                 let unchanged = if watched.stale {

@@ -1,8 +1,8 @@
 //! Data commands, one file per family. A handler sees its [`DataCx`](crate::command::DataCx) and nothing else: it
 //! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
 
-mod elements;
 pub mod dump;
+mod elements;
 pub mod hashes;
 pub mod keys;
 pub mod lists;

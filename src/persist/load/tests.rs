@@ -222,3 +222,30 @@ fn a_damaged_snapshot_says_where() {
     assert!(error.lines[0].starts_with("Short read or OOM loading DB."), "{error}");
     assert_eq!(error.lines.last().unwrap(), "Terminating server after rdb file reading failure.");
 }
+
+#[test]
+fn a_refusal_ends_the_load_though_much_is_left() {
+    let mut writer = rdb::Writer::new(Vec::new(), &rdb::SaveOptions::default());
+    let mut log = Vec::new();
+    for number in 0..200_000u32 {
+        let key = number.to_string();
+        let body = crate::object::Value::Bytes(&[b'x'; 40]).into_body();
+        writer.record(&crate::object::Object::new(key.as_bytes(), body, None, 0, 0), rdb::Usage::None);
+        log.extend(requests(&["bla some arguments"]));
+    }
+    let disk = fake();
+    disk.put("/dump.rdb", &writer.finish().unwrap());
+    disk.put("/log", &log);
+    for log in [false, true] {
+        let mut given = 0;
+        let ended = load(Arc::new(disk.clone()), &options(log), &mut |item| match item {
+            LoadItem::Record(_) | LoadItem::Request(_) => {
+                given += 1;
+                if given == 3 { Err("enough".into()) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        });
+        assert_eq!(ended.err().unwrap().lines, ["enough"]);
+        assert_eq!(given, 3);
+    }
+}

@@ -144,7 +144,8 @@ impl AofFolder {
             return Ok(None);
         }
         let named = self.manifest.base.as_ref().is_some_and(|base| base.name == *stem) && !self.disk.exists(&new);
-        if !self.manifest.is_empty() && !(named && self.manifest.increments.is_empty()) {
+        let begun = named && self.manifest.increments.is_empty();
+        if !self.manifest.is_empty() && !begun {
             return Ok(None);
         }
         self.create().map_err(|error| {

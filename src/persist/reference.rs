@@ -109,8 +109,10 @@ fn read(dir: &Path, log: bool) -> (Vec<Table<Object>>, Vec<String>) {
     let mut requests = Vec::new();
     let loaded = load(Arc::new(RealDisk::new()), &options, &mut |item| {
         match item {
-            LoadItem::Record(record) => {
-                dbs[record.db as usize].insert(hash(record.object.key()), record.object);
+            LoadItem::Records(records) => {
+                for record in records {
+                    dbs[record.db as usize].insert(hash(record.object.key()), record.object);
+                }
             }
             LoadItem::Request(request) => {
                 let words: Vec<_> = request.args().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();

@@ -57,8 +57,8 @@ impl Engine {
         }
         if self.tracking.is_active() {
             self.save_if_due();
-        self.rewrite_if_due();
-        self.bound_tracking_table();
+            self.rewrite_if_due();
+            self.bound_tracking_table();
             self.broadcast_invalidations();
         }
     }

@@ -344,9 +344,8 @@ impl Engine {
         let changes = self.changes_since_save();
         let since_s = (self.now.0 - self.durability.last_save_at.0) / 1000;
         let rested = self.now.0 - self.durability.last_save_try.0 > RETRY_MS || self.durability.last_save_ok;
-        let due = self.config.save_points().iter().find(|point| {
-            changes >= point.changes && since_s > point.seconds as i64
-        });
+        let due =
+            self.config.save_points().iter().find(|point| changes >= point.changes && since_s > point.seconds as i64);
         if let Some(point) = due
             && rested
         {

@@ -112,7 +112,8 @@ impl Engine {
                 let disk = self.durability.disk.clone();
                 let folder = AofFolder::open(disk, self.log_names()).map_err(|error| error.to_string())?;
                 let (writer, notify) = (self.writer_options(), self.durability.notify.clone());
-                let log = AofWriter::start(folder, Begin::Waiting, writer, notify).map_err(|error| error.to_string())?;
+                let log =
+                    AofWriter::start(folder, Begin::Waiting, writer, notify).map_err(|error| error.to_string())?;
                 self.durability.log = Some(log);
                 if let Some(rewrite) = self.durability.rewrite.take() {
                     rewrite.cancel();

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio::sync::Notify;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -6,8 +6,12 @@ use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 
 /// The table.
-pub const COMMANDS: &[Bound<EngineHandler>] =
-    &[engine("save", save), engine("bgsave", bgsave), engine("lastsave", lastsave), engine("bgrewriteaof", bgrewriteaof)];
+pub const COMMANDS: &[Bound<EngineHandler>] = &[
+    engine("save", save),
+    engine("bgsave", bgsave),
+    engine("lastsave", lastsave),
+    engine("bgrewriteaof", bgrewriteaof),
+];
 
 fn save(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.engine.begin_save()?;

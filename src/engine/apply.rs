@@ -121,6 +121,7 @@ impl Engine {
             self.eviction_pool.clear();
         }
         self.options = options;
+        self.follow_log_options();
         self.listening_changed();
     }
 

@@ -76,6 +76,8 @@ pub struct Durability {
     pub rewrites: u64,
     /// The log's size after the last rewrite, in bytes.
     pub rewrite_base_bytes: u64,
+    /// Loaded keys take the place of those there are (DEBUG RELOAD MERGE).
+    pub replace_on_load: bool,
     /// Keys the last load brought.
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
@@ -112,6 +114,7 @@ impl Durability {
             last_rewrite_seconds: -1,
             rewrites: 0,
             rewrite_base_bytes: 0,
+            replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,
             durable: 0,

@@ -107,6 +107,8 @@ impl Engine {
                     log.close(true);
                 }
                 self.durability.release_all();
+                // Offsets begin anew with the next log.
+                self.clients.iter_mut().for_each(|(_, client)| client.stamp = 0);
             }
             (true, false) => {
                 let disk = self.durability.disk.clone();
@@ -262,6 +264,24 @@ impl Engine {
         }
     }
 
+    /// Waits until all that was done is in the log's file.
+    pub(super) fn flush_log(&mut self) {
+        self.end_turn();
+        if let Some(log) = &self.durability.log {
+            let offset = log.appended_offset();
+            log.wait(offset, crate::persist::Until::Written);
+        }
+    }
+
+    /// Loads the snapshot file beside the keys there are. Errors: as [`Engine::load_data`]; a key that is there already,
+    /// unless keys of the file take their place.
+    pub(super) fn load_merging(&mut self, replace: bool) -> Result<Loaded, String> {
+        self.durability.replace_on_load = replace;
+        let loaded = self.load_data(false);
+        self.durability.replace_on_load = false;
+        loaded
+    }
+
     /// Loads the data from the log, or else from the snapshot file. Blocks. Errors: a line with file and offset.
     pub fn load_data(&mut self, log: bool) -> Result<Loaded, String> {
         let began_ns = (self.senses.monotonic_ns)();
@@ -319,7 +339,9 @@ impl Engine {
                     _ => {}
                 }
                 keys.0 += 1;
-                if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
+                if self.durability.replace_on_load {
+                    self.keyspace.db(DbIndex(record.db)).put_object(object);
+                } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
                     return Err("The file holds a key twice".into());
                 }
             }

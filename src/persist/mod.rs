@@ -22,6 +22,8 @@ pub mod folder;
 pub mod load;
 mod log_file;
 pub mod manifest;
+#[cfg(test)]
+mod reference;
 pub mod rewrite;
 pub mod save;
 #[cfg(test)]

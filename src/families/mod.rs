@@ -1,8 +1,11 @@
 //! Data commands, one file per family. A handler sees its [`DataCx`](crate::command::DataCx) and nothing else: it
 //! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
 
+pub mod bitmaps;
 mod elements;
+pub mod geo;
 pub mod hashes;
+pub mod hyperloglogs;
 pub mod keys;
 pub mod lists;
 pub mod sets;
@@ -15,7 +18,7 @@ pub mod testing;
 use crate::command::{Bound, DataHandler};
 
 /// All families' tables.
-pub const ALL: [&[Bound<DataHandler>]; 7] = [
+pub const ALL: [&[Bound<DataHandler>]; 10] = [
     strings::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
@@ -23,4 +26,7 @@ pub const ALL: [&[Bound<DataHandler>]; 7] = [
     hashes::COMMANDS,
     keys::COMMANDS,
     sort::COMMANDS,
+    bitmaps::COMMANDS,
+    hyperloglogs::COMMANDS,
+    geo::COMMANDS,
 ];

@@ -150,7 +150,11 @@ mod tests {
             table.insert(member.hash(), member);
         }
         let ints: IntSet = [3, 1, 2].into_iter().collect();
-        let sets = [Container::SetTable(Box::new(table)), Container::SetPacked(pack(&["2", "3", "1"])), Container::SetInts(ints)];
+        let sets = [
+            Container::SetTable(Box::new(table)),
+            Container::SetPacked(pack(&["2", "3", "1"])),
+            Container::SetInts(ints),
+        ];
         let digests: Vec<String> = sets.into_iter().map(digest).collect();
         assert!(digests.iter().all(|other| *other == digests[0]), "{digests:?}");
         assert_ne!(digest(Container::SetPacked(pack(&["1", "2"]))), digests[0]);

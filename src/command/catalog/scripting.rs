@@ -8,7 +8,14 @@ pub static COMMANDS: &[Meta] = &[
     Meta::new("eval", -3, Group::Scripting, "2.6.0")
         .summary("Execute a Lua script server side")
         .complexity("Depends on the script that is executed.")
-        .flags(&[Flag::Noscript, Flag::Stale, Flag::SkipMonitor, Flag::NoMandatoryKeys, Flag::Movablekeys, Flag::MayReplicate])
+        .flags(&[
+            Flag::Noscript,
+            Flag::Stale,
+            Flag::SkipMonitor,
+            Flag::NoMandatoryKeys,
+            Flag::Movablekeys,
+            Flag::MayReplicate,
+        ])
         .acl(&[Category::Slow, Category::Scripting])
         .keys(&[noted(
             KeySpec::keynum(&[KeyFlag::RW, KeyFlag::Access, KeyFlag::Update], 2),
@@ -45,7 +52,14 @@ pub static COMMANDS: &[Meta] = &[
     Meta::new("evalsha", -3, Group::Scripting, "2.6.0")
         .summary("Execute a Lua script server side")
         .complexity("Depends on the script that is executed.")
-        .flags(&[Flag::Noscript, Flag::Stale, Flag::SkipMonitor, Flag::NoMandatoryKeys, Flag::Movablekeys, Flag::MayReplicate])
+        .flags(&[
+            Flag::Noscript,
+            Flag::Stale,
+            Flag::SkipMonitor,
+            Flag::NoMandatoryKeys,
+            Flag::Movablekeys,
+            Flag::MayReplicate,
+        ])
         .acl(&[Category::Slow, Category::Scripting])
         .keys(&[KeySpec::keynum(&[KeyFlag::RW, KeyFlag::Access, KeyFlag::Update], 2)])
         .params(&[
@@ -76,7 +90,14 @@ pub static COMMANDS: &[Meta] = &[
     Meta::new("fcall", -3, Group::Scripting, "7.0.0")
         .summary("Invoke a function")
         .complexity("Depends on the function that is executed.")
-        .flags(&[Flag::Noscript, Flag::Stale, Flag::SkipMonitor, Flag::NoMandatoryKeys, Flag::Movablekeys, Flag::MayReplicate])
+        .flags(&[
+            Flag::Noscript,
+            Flag::Stale,
+            Flag::SkipMonitor,
+            Flag::NoMandatoryKeys,
+            Flag::Movablekeys,
+            Flag::MayReplicate,
+        ])
         .acl(&[Category::Slow, Category::Scripting])
         .keys(&[noted(
             KeySpec::keynum(&[KeyFlag::RW, KeyFlag::Access, KeyFlag::Update], 2),

@@ -104,12 +104,7 @@ const SUBCOMMANDS: [Subcommand; 21] = [
         &["OBJECT <key>", "    Show low level info about `key` and associated value."],
     ),
     sub("PANIC", 2..=2, crash, &["PANIC", "    Crash the server simulating a panic."]),
-    sub(
-        "PAUSE-CRON",
-        3..=3,
-        pause_cron,
-        &["PAUSE-CRON <0|1>", "    Stop periodic cron job processing."],
-    ),
+    sub("PAUSE-CRON", 3..=3, pause_cron, &["PAUSE-CRON <0|1>", "    Stop periodic cron job processing."]),
     sub(
         "POPULATE",
         3..=5,
@@ -238,9 +233,9 @@ fn change_replication_id(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn packed_threshold(cx: &mut EngineCx<'_>) -> CmdResult {
     const MOST_BYTES: u64 = (1 << 32) - (1 << 20);
-    let bytes = crate::base::num::parse_memory(cx.args.at(2)).filter(|bytes| *bytes <= MOST_BYTES).ok_or(
-        CommandError::fixed("ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
-    )?;
+    let bytes = crate::base::num::parse_memory(cx.args.at(2))
+        .filter(|bytes| *bytes <= MOST_BYTES)
+        .ok_or(CommandError::fixed("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
     cx.engine.debug.list_packed_threshold = bytes as usize;
     cx.engine.limits.list_packed_threshold = bytes as usize;
     done(cx)
@@ -250,7 +245,8 @@ fn packed_threshold(cx: &mut EngineCx<'_>) -> CmdResult {
 fn stringmatch_test(cx: &mut EngineCx<'_>) -> CmdResult {
     const ROUNDS: usize = 10_000;
     let rng = &mut cx.engine.rng;
-    let mut bytes = |most: usize| -> Vec<u8> { (0..rng.usize(..=most)).map(|_| b"ab*?[]^-\\"[rng.usize(..9)]).collect() };
+    let mut bytes =
+        |most: usize| -> Vec<u8> { (0..rng.usize(..=most)).map(|_| b"ab*?[]^-\\"[rng.usize(..9)]).collect() };
     for _ in 0..ROUNDS {
         let (pattern, text) = (bytes(16), bytes(32));
         crate::base::glob::glob_match(&pattern, &text, false);
@@ -399,7 +395,11 @@ mod tests {
     #[test]
     fn every_subcommand_but_help_explains_itself_and_no_name_stands_twice() {
         for (at, sub) in SUBCOMMANDS.iter().enumerate() {
-            assert!(sub.help.first().is_some_and(|line| line.starts_with(sub.name)) || sub.name == "HELP", "{}", sub.name);
+            assert!(
+                sub.help.first().is_some_and(|line| line.starts_with(sub.name)) || sub.name == "HELP",
+                "{}",
+                sub.name
+            );
             assert!(SUBCOMMANDS[..at].iter().all(|other| other.name != sub.name), "{}", sub.name);
         }
     }

@@ -58,7 +58,15 @@ fn list_details(object: &Object, limits: &Limits) -> String {
 /// Bytes of a value written out plainly: packed blocks as they are, elements of large collections one after the
 /// other, each with a byte for its length (five from 16 KiB on).
 fn content_bytes(object: &Object) -> usize {
-    let framed = |len: usize| len + if len < 1 << 6 { 1 } else if len < 1 << 14 { 2 } else { 5 };
+    let framed = |len: usize| {
+        len + if len < 1 << 6 {
+            1
+        } else if len < 1 << 14 {
+            2
+        } else {
+            5
+        }
+    };
     let Body::Payload(container) = object.body() else {
         return match Text::of(object.body()) {
             Some(Text::Int(n)) if i8::try_from(n).is_ok() => 2,
@@ -76,7 +84,9 @@ fn content_bytes(object: &Object) -> usize {
             sum = framed(pack.byte_len());
         }
         Container::SetInts(ints) => sum = framed(ints.as_bytes().len()),
-        Container::ListQuick(list) => sum += list.iter_nodes().map(|node| 1 + framed(node.bytes().len())).sum::<usize>(),
+        Container::ListQuick(list) => {
+            sum += list.iter_nodes().map(|node| 1 + framed(node.bytes().len())).sum::<usize>()
+        }
         Container::SetTable(table) => table.for_each(|member| sum += framed(member.key().len())),
         Container::HashTable(table) => {
             table.for_each(|field| sum += framed(field.key().len()) + framed(field.value().len()));

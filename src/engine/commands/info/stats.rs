@@ -85,7 +85,8 @@ pub(super) fn keyspace(engine: &Engine, out: &mut InfoWriter) {
     for index in 0..engine.keyspace.databases() as u32 {
         let table = engine.keyspace.table(DbIndex(index));
         if !table.is_empty() {
-            let (keys, timed, mean_ttl_ms) = (table.len(), table.len_with_deadline(), mean_ttl_ms(engine, DbIndex(index)));
+            let (keys, timed, mean_ttl_ms) =
+                (table.len(), table.len_with_deadline(), mean_ttl_ms(engine, DbIndex(index)));
             let figures = format!("keys={keys},expires={timed},avg_ttl={mean_ttl_ms}");
             out.field(&format!("db{index}"), figures);
         }

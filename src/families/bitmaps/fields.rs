@@ -142,6 +142,10 @@ impl Operation {
         }
         match self.overflow {
             Overflow::Fail => None,
+            // Redis takes a number so low that its distance from the top is beyond 64 bits for one that is too high.
+            Overflow::Saturate if self.signed && max - number > i128::from(i64::MAX) && self.width < 64 => {
+                Some(max as i64)
+            }
             Overflow::Saturate => Some(if sum > max { max } else { min } as i64),
             Overflow::Wrap => {
                 let unused = 128 - self.width;

@@ -57,7 +57,7 @@ fn a_multiplied_offset_that_overflows_is_refused() {
     }
     assert_eq!(bench.run("EXISTS k"), ":0\r\n");
     bench.limits.proto_max_bulk_len = 1 << 20;
-    assert_eq!(bench.run("BITFIELD k SET i64 8388607 -1 GET u1 8388607 GET u1 8388670"), "*3\r\n:0\r\n:1\r\n:1\r\n");
+    assert_eq!(bench.run("BITFIELD k SET i64 8388607 -1 GET i64 8388607"), "*2\r\n:0\r\n:-1\r\n");
     assert_eq!(bench.run("STRLEN k"), ":1048584\r\n");
 }
 
@@ -185,6 +185,9 @@ fn fields_overflow_as_they_are_told() {
         ("BITFIELD c SET i64 0 9223372036854775807 INCRBY i64 0 1", "*2\r\n:0\r\n:-9223372036854775808\r\n"),
         ("BITFIELD c OVERFLOW SAT INCRBY i64 0 -1", "*1\r\n:-9223372036854775808\r\n"),
         ("BITFIELD d SET u63 1 -1 GET u63 1", "*2\r\n:0\r\n:9223372036854775807\r\n"),
+        ("BITFIELD f OVERFLOW SAT SET i16 0 -9223372036854775808 GET i16 0", "*2\r\n:0\r\n:32767\r\n"),
+        ("BITFIELD f OVERFLOW SAT SET i16 0 -9223372036854743041 GET i16 0", "*2\r\n:32767\r\n:32767\r\n"),
+        ("BITFIELD f OVERFLOW SAT SET i16 0 -9223372036854743040 GET i16 0", "*2\r\n:32767\r\n:-32768\r\n"),
         ("BITFIELD e SET u5 7 23 GET u5 7 GET u2 100", "*3\r\n:0\r\n:23\r\n:0\r\n"),
         ("BITFIELD e", "*0\r\n"),
         ("BITFIELD_RO e GET u16 0 GET u1 9999", "*2\r\n:368\r\n:0\r\n"),

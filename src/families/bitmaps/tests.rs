@@ -104,6 +104,9 @@ fn counts_and_positions_keep_to_their_ranges() {
     assert!(bench.events().iter().all(|event| event.starts_with("set ")));
 }
 
+/// An operation on the byte of the first source and those of the others.
+type OnBytes = fn(u8, &[u8]) -> u8;
+
 #[test]
 fn bitop_is_the_operation_on_each_bit() {
     let seed = fastrand::u64(..);
@@ -118,7 +121,7 @@ fn bitop_is_the_operation_on_each_bit() {
             bench.run_args(&[b"SET", name, source]);
         }
         let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
-        let operations: [(&str, fn(u8, &[u8]) -> u8); 7] = [
+        let operations: [(&str, OnBytes); 7] = [
             ("AND", |x, ys| ys.iter().fold(x, |sum, y| sum & y)),
             ("or", |x, ys| ys.iter().fold(x, |sum, y| sum | y)),
             ("XOR", |x, ys| ys.iter().fold(x, |sum, y| sum ^ y)),

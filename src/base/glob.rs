@@ -12,11 +12,15 @@ pub fn matches_all(pattern: &[u8]) -> bool {
     pattern == b"*"
 }
 
+/// Stars that may be passed in one match; a pattern with more matches nothing that needs them, as in Redis.
+const STARS_LIMIT: usize = 1000;
+
 /// Whether the whole of `text` matches `pattern`; with `nocase`, ASCII letters match in either case.
 pub fn glob_match(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on when a literal fails: the pattern after the latest star, and the text it was last tried at.
     let mut resume: Option<(usize, usize)> = None;
+    let mut stars = 0;
     loop {
         if p == pattern.len() || t == text.len() {
             if p == pattern.len() && t == text.len() {
@@ -29,6 +33,10 @@ pub fn glob_match(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
             p += 1;
             if p == pattern.len() {
                 return true;
+            }
+            stars += 1;
+            if stars > STARS_LIMIT {
+                return false;
             }
             resume = Some((p, t));
             continue;

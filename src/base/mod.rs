@@ -10,6 +10,7 @@ pub mod geohash;
 pub mod glob;
 pub mod ids;
 pub mod long_double;
+pub mod lzf;
 pub mod num;
 pub mod quoting;
 pub mod rng;

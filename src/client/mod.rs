@@ -61,6 +61,8 @@ bitflags! {
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// Runs the requests of a log that is being loaded.
+        const LOADER = 1 << 30;
         /// The soft output limit is exceeded since `soft_limit_since`.
         const SOFT_LIMIT = 1 << 23;
     }
@@ -73,6 +75,17 @@ pub struct Transaction {
     pub queue: Vec<(u16, OwnedArgs)>,
     /// Sum of the arguments' bytes on the heap.
     pub argument_bytes: usize,
+}
+
+/// A key a client WATCHes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Its database.
+    pub db: DbIndex,
+    /// Its name.
+    pub key: Box<[u8]>,
+    /// Its deadline had passed when WATCH was called: that it is removed later is no change.
+    pub stale: bool,
 }
 
 /// Why a client does not go on with its requests.
@@ -91,6 +104,8 @@ pub enum BlockedOn {
     Pause,
     /// Replicas to acknowledge an offset (WAIT).
     Replicas,
+    /// A snapshot to be written (SAVE).
+    Save,
 }
 
 /// A client that waits.
@@ -208,6 +223,8 @@ pub struct Client {
     pub commands: u64,
     /// Since when the soft output limit is exceeded.
     pub soft_limit_since: UnixMs,
+    /// The log's offset up to which the log must be durable before the output may be sent.
+    pub stamp: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -217,7 +234,7 @@ pub struct Client {
     /// The transaction being queued.
     pub transaction: Option<Box<Transaction>>,
     /// Keys WATCHed.
-    pub watched: Vec<(DbIndex, Box<[u8]>)>,
+    pub watched: Vec<Watched>,
     /// What it waits for.
     pub blocked: Option<Box<Blocked>>,
     /// What it listens to.
@@ -243,6 +260,7 @@ impl Client {
             net_out: 0,
             commands: 0,
             soft_limit_since: UnixMs(0),
+            stamp: 0,
             output_peak: 0,
             endpoints: Box::new(endpoints),
             identity: None,
@@ -290,20 +308,22 @@ impl Client {
         self.flags.intersects(ClientFlags::CLOSE_AFTER_REPLY | ClientFlags::CLOSE_NOW)
     }
 
-    /// Bytes of memory the client holds, buffers included.
+    /// Bytes of memory the client holds, buffers included. O(watched keys + subscriptions + prefixes).
     pub fn memory_bytes(&self) -> usize {
+        // A name is kept here and in the registry it is looked up in, each with its place in a tree.
+        const PLACE_BYTES: usize = 32;
+        let of_name = |name: &[u8]| 2 * (name.len() + PLACE_BYTES);
         let transaction =
             self.transaction.as_ref().map_or(0, |t| t.argument_bytes + t.queue.len() * size_of::<(u16, OwnedArgs)>());
-        let watched: usize = self.watched.iter().map(|(_, key)| key.len() + 64).sum();
-        let subscribed = self.subscriptions.as_ref().map_or(0, |subs| {
+        let watched: usize = self.watched.iter().map(|watched| of_name(&watched.key)).sum();
+        let subscribed: usize = self.subscriptions.as_ref().map_or(0, |subs| {
             let sets = [&subs.channels, &subs.patterns, &subs.shard_channels];
-            sets.iter().flat_map(|set| set.iter()).map(|name| name.len() + 64).sum()
+            sets.iter().flat_map(|set| set.iter()).map(|name| of_name(name)).sum()
         });
-        size_of::<Client>()
-            + self.out.capacity()
-            + (self.query.used + self.query.free) as usize
-            + transaction
-            + watched
-            + subscribed
+        let prefixes: usize =
+            self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
+        let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
+        let query = self.query.used as usize + self.query.free as usize;
+        size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

@@ -20,11 +20,16 @@ pub enum Propagate {
 pub struct Effects {
     /// How it is repeated elsewhere.
     pub propagate: Propagate,
+    /// Whether anybody will repeat it; what nobody wants is not made.
+    pub wanted: bool,
 }
 
 impl Effects {
     /// Says that this request is to be repeated in place of the one received.
     pub fn propagate_instead(&mut self, parts: &[&[u8]]) {
+        if !self.wanted {
+            return;
+        }
         let request = OwnedArgs::of(parts);
         match &mut self.propagate {
             Propagate::Instead(requests) => requests.push(request),

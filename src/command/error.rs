@@ -214,6 +214,20 @@ impl CommandError {
     /// ANY without COUNT.
     pub const ANY_WITHOUT_COUNT: CommandError = CommandError::fixed("ERR the ANY argument requires COUNT argument");
 
+    // DUMP and RESTORE.
+    /// RESTORE without REPLACE onto a key that is there.
+    pub const BUSY_KEY: CommandError = CommandError::fixed("BUSYKEY Target key name already exists.");
+    /// A payload whose value is damaged.
+    pub const PAYLOAD_VALUE: CommandError = CommandError::fixed("ERR Bad data format");
+    /// A payload whose footer is wrong.
+    pub const PAYLOAD_FOOTER: CommandError = CommandError::fixed("ERR DUMP payload version or checksum are wrong");
+    /// RESTORE with a TTL below zero.
+    pub const INVALID_TTL: CommandError = CommandError::fixed("ERR Invalid TTL value, must be >= 0");
+    /// RESTORE with an idle time below zero.
+    pub const INVALID_IDLETIME: CommandError = CommandError::fixed("ERR Invalid IDLETIME value, must be >= 0");
+    /// RESTORE with a counter beyond a byte.
+    pub const INVALID_FREQ: CommandError = CommandError::fixed("ERR Invalid FREQ value, must be >= 0 and <= 255");
+
     /// An error with a fixed text.
     pub const fn fixed(text: &'static str) -> CommandError {
         CommandError(Cow::Borrowed(text.as_bytes()))

@@ -122,6 +122,7 @@ impl Engine {
             self.eviction_pool.clear();
         }
         self.options = options;
+        self.follow_log_options();
         self.listening_changed();
     }
 
@@ -146,6 +147,7 @@ impl Engine {
             }
             self.evict_to_limit();
         }
+        self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });
     }
 

@@ -13,6 +13,7 @@ pub(crate) struct CronState {
     next_expiry: UnixMs,
     next_client: ClientIndex,
     next_sample: UnixMs,
+    pub(super) next_client_eviction: UnixMs,
 }
 
 /// Most keys one expiry slice removes, and the time it may take.
@@ -55,6 +56,8 @@ impl Engine {
             self.tick();
         }
         if self.tracking.is_active() {
+            self.save_if_due();
+            self.rewrite_if_due();
             self.bound_tracking_table();
             self.broadcast_invalidations();
         }
@@ -69,6 +72,7 @@ impl Engine {
             more = self.keyspace.expire_slice(EXPIRY_BATCH);
             if !self.keyspace.log.is_empty() {
                 self.settle_internal();
+                self.propagate_removals_alone();
             }
             if (self.senses.monotonic_ns)() - began >= EXPIRY_SLICE_NS {
                 self.stats.expiry_time_cap_reached += more as u64;

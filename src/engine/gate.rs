@@ -46,6 +46,12 @@ impl Engine {
         {
             return Verdict::Refuse(error);
         }
+        let writes = self.table.get(id).has(Flag::Write);
+        if (writes || in_multi)
+            && let Some(error) = self.write_refusal(index, id, writes)
+        {
+            return Verdict::Refuse(error);
+        }
         let client = &self.clients[index];
         if client.subscriptions.is_some() && client.in_pubsub_mode() && !self.table.get(id).allowed_while_subscribed() {
             return Verdict::Refuse(CommandError::new(format!(
@@ -60,6 +66,19 @@ impl Engine {
             return Verdict::Queue;
         }
         Verdict::Pass
+    }
+
+    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does.
+    fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+        if self.durability.is_fine() {
+            return None;
+        }
+        let queued_writes = || {
+            let transaction = self.clients[index].transaction.as_ref();
+            transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
+        };
+        let concerned = writes || self.table.get(id).name == "exec" && queued_writes();
+        if concerned { self.disk_trouble() } else { None }
     }
 
     #[cold]

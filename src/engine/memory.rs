@@ -7,6 +7,10 @@ use crate::keyspace::evict::Policy;
 
 /// Keys one call of eviction removes at most before the loop goes on; more are evicted by the calls that follow.
 const MOST_EVICTIONS: usize = 10_000;
+/// So many bytes of output are no client's fault: no limit applies to them.
+const UNLIMITED_OUTPUT_BYTES: usize = 16 * 1024;
+/// What somebody who is not logged in may have beyond that.
+const STRANGERS_BYTES: usize = 1024;
 
 impl Engine {
     /// Bytes allocated.
@@ -48,6 +52,7 @@ impl Engine {
             }
             if self.unit_depth == 0 {
                 self.settle_internal();
+                self.propagate_removals_alone();
             }
             // What went to the reclaim thread is not free yet, but it is on its way.
             let on_its_way: usize = self.keyspace.garbage.iter().map(crate::keyspace::Garbage::approximate_bytes).sum();
@@ -58,6 +63,19 @@ impl Engine {
         true
     }
 
+    /// Looks at the clients' memory before requests are run. The more clients there are the less often, so that adding
+    /// them up takes a small share of the time.
+    #[cold]
+    pub(crate) fn evict_clients_if_due(&mut self) {
+        const CLIENTS_A_MS: usize = 100;
+        const MOST_MS: i64 = 100;
+        if self.now >= self.cron.next_client_eviction {
+            let pause_ms = ((self.clients.len() / CLIENTS_A_MS) as i64).min(MOST_MS);
+            self.cron.next_client_eviction = UnixMs(self.now.0 + pause_ms);
+            self.evict_clients();
+        }
+    }
+
     /// Disconnects the clients that hold the most memory until all together are below `maxmemory-clients`.
     pub(crate) fn evict_clients(&mut self) {
         let limit = self.options.max_memory_clients;
@@ -66,7 +84,8 @@ impl Engine {
         }
         let mut sizes: Vec<(usize, ClientIndex)> = Vec::with_capacity(self.clients.len());
         let mut total = 0;
-        for (index, client) in &self.clients {
+        for &index in self.client_ids.values() {
+            let client = &self.clients[index];
             let bytes = client.memory_bytes();
             if !client.flags.contains(ClientFlags::NO_EVICT) {
                 total += bytes;
@@ -93,11 +112,24 @@ impl Engine {
     }
 
     /// Closes a client whose unsent output exceeds its limit.
+    #[inline]
     pub fn check_output_limit(&mut self, index: ClientIndex) {
+        let client = &self.clients[index];
+        if client.output_bytes() > UNLIMITED_OUTPUT_BYTES || client.flags.contains(ClientFlags::SOFT_LIMIT) {
+            self.check_large_output(index);
+        }
+    }
+
+    #[cold]
+    fn check_large_output(&mut self, index: ClientIndex) {
         let client = &mut self.clients[index];
         let limit = self.options.output_limits[Self::output_class(client)];
-        let used = client.output_bytes() as u64;
-        let hard = limit.hard_bytes != 0 && used >= limit.hard_bytes;
+        let bytes = client.output_bytes();
+        let used = bytes as u64;
+        // Somebody who is not logged in has no use for more than a few errors.
+        let stranger =
+            !client.flags.contains(ClientFlags::AUTHENTICATED) && bytes > UNLIMITED_OUTPUT_BYTES + STRANGERS_BYTES;
+        let hard = stranger || limit.hard_bytes != 0 && used >= limit.hard_bytes;
         let mut soft = false;
         if limit.soft_bytes != 0 && used >= limit.soft_bytes {
             if client.flags.contains(ClientFlags::SOFT_LIMIT) {

@@ -36,6 +36,7 @@ impl Engine {
             self.lend_buffer(monitor);
             self.clients[monitor].out.simple(&line);
             self.mark_dirty(monitor);
+            self.check_output_limit(monitor);
         }
     }
 }

@@ -32,6 +32,7 @@ impl Engine {
         if flags.intersects(UNUSUAL) {
             self.after_unusual(index, mark);
         }
+        self.check_output_limit(index);
         let client = &mut self.clients[index];
         if !flags.contains(ClientFlags::OUTPUT_PENDING) && !client.out.is_empty() {
             self.mark_dirty(index);
@@ -41,6 +42,14 @@ impl Engine {
         }
         if !self.keyspace.log.is_empty() {
             self.settle(index);
+        }
+    }
+
+    /// The reply that ends a wait is not written for a client that wants none (CLIENT REPLY OFF).
+    pub(super) fn take_back_unwanted(&mut self, index: ClientIndex, mark: crate::resp::reply::Mark) {
+        let client = &mut self.clients[index];
+        if client.flags.contains(ClientFlags::REPLY_OFF) {
+            client.out.rollback(mark);
         }
     }
 
@@ -131,6 +140,9 @@ impl Engine {
         self.unit_depth += 1;
         let result = self.call(index, id, args, ready_key);
         self.unit_depth -= 1;
+        if self.unit_depth == 0 && self.propagation.on {
+            self.propagation.end_unit();
+        }
         let ended_ns = (self.senses.monotonic_ns)();
         let took_ns = ended_ns.saturating_sub(started_ns);
         self.clock_ns = ended_ns;
@@ -165,7 +177,8 @@ impl Engine {
 
     #[inline]
     fn call(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>, ready_key: Option<&[u8]>) -> CmdResult {
-        match self.table.get(id).handler {
+        let (db, before) = (self.clients[index].db, self.keyspace.log.dirty);
+        let result = match self.table.get(id).handler {
             Handler::Data(handler) => {
                 let client = &mut self.clients[index];
                 self.keyspace.touch = !client.flags.contains(ClientFlags::NO_TOUCH);
@@ -182,9 +195,24 @@ impl Engine {
                 };
                 handler(&mut cx)
             }
-            Handler::Engine(handler) => handler(&mut EngineCx { engine: self, client: index, args }),
+            Handler::Engine(handler) => {
+                // What EXEC runs is propagated by itself.
+                let result = handler(&mut EngineCx { engine: self, client: index, args });
+                if !self.table.get(id).has(Flag::Write) {
+                    return result;
+                }
+                self.effects.clear();
+                result
+            }
             Handler::Container => Err(CommandError::arity(&self.table.get(id).name)),
+        };
+        if self.propagation.on {
+            self.propagate(db, args, self.keyspace.log.dirty != before);
         }
+        if self.durability.always {
+            self.stamp(index, id, args, self.keyspace.log.dirty != before);
+        }
+        result
     }
 
     /// What follows every run: figures, slow log, latency, MONITOR, keys to remember for client-side caching.
@@ -202,8 +230,12 @@ impl Engine {
         if !self.monitors.is_empty() {
             self.feed_monitors(index, id, args);
         }
-        if self.clients[index].flags.contains(ClientFlags::TRACKING) {
-            self.remember_reads(index, id, args);
+        if self.tracking.is_active() {
+            // What was changed before is forgotten before what was read is remembered.
+            self.note_invalidations(Some(index));
+            if self.clients[index].flags.contains(ClientFlags::TRACKING) {
+                self.remember_reads(index, id, args);
+            }
         }
     }
 
@@ -271,6 +303,31 @@ impl Engine {
         }));
     }
 
+    /// Holds a client until [`Engine::answer`].
+    pub(crate) fn hold(&mut self, index: ClientIndex, on: BlockedOn, args: Args<'_>) {
+        let ticket = self.blocking.ticket();
+        let client = &mut self.clients[index];
+        client.blocked = Some(Box::new(Blocked {
+            on,
+            db: client.db,
+            until: None,
+            command: client.last_command,
+            args: args.to_owned(),
+            ticket,
+            since: self.now,
+            ran_for: std::time::Duration::ZERO,
+        }));
+    }
+
+    /// Answers a client that was held, and lets it go on.
+    pub(crate) fn answer(&mut self, index: ClientIndex, write: impl FnOnce(&mut crate::resp::reply::Reply)) {
+        if self.clients.contains(index) && self.release_blocked(index).is_some() {
+            self.lend_buffer(index);
+            write(&mut self.clients[index].out);
+            self.resume(index);
+        }
+    }
+
     /// Holds a command until CLIENT PAUSE ends.
     fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
         let ticket = self.blocking.ticket();
@@ -298,6 +355,7 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
+            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -313,6 +371,7 @@ impl Engine {
         let Some(blocked) = self.release_blocked(index) else { return };
         self.lend_buffer(index);
         let reply = &mut self.clients[index].out;
+        let mark = reply.mark();
         match (error, &blocked.on) {
             (Some(error), _) => {
                 reply.error(error.text());
@@ -321,8 +380,9 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause) => {}
+            (None, BlockedOn::Pause | BlockedOn::Save) => {}
         }
+        self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
         self.table.get_mut(blocked.command).stats.ran(blocked.ran_for.as_nanos() as u64, self.options.latency_tracking);
         self.resume(index);

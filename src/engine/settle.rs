@@ -6,7 +6,7 @@ use super::{ClientIndex, Engine};
 use crate::base::ids::DbIndex;
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::WaitKind;
-use crate::keyspace::{Change, Event};
+use crate::keyspace::{Change, Event, Presence};
 use crate::object::Kind;
 use std::collections::VecDeque;
 
@@ -40,18 +40,16 @@ impl Engine {
     }
 
     fn absorb(&mut self, by: Option<ClientIndex>, ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
+        if self.tracking.is_active() {
+            self.tell_invalidations(by);
+        }
         let changes = self.keyspace.log.take();
         for change in &changes {
             match change {
-                Change::Key { db, key, event, modified: true } => {
-                    self.touch_watchers(*db, key);
-                    self.invalidate_key(key, by, *event == Event::EXPIRED);
-                }
-                Change::Key { .. } => {}
-                Change::Flushed(_) => self.invalidate_all(),
+                Change::Key { db, key, modified: true, .. } => self.touch_watchers(*db, key),
+                Change::Key { .. } | Change::Flushed(_) => {}
                 Change::Swapped(a, b) => {
                     for db in [*a, *b] {
-                        self.touch_watchers_of_db(db);
                         for key in self.blocking.keys_in(db) {
                             ready.push_back((db, key));
                         }
@@ -78,23 +76,51 @@ impl Engine {
         }
     }
 
-    /// EXEC of these clients will answer null.
+    /// EXEC of those who watch a key will answer null, unless all that happened is that a key went whose deadline had
+    /// passed before they watched it.
     pub(crate) fn touch_watchers(&mut self, db: DbIndex, key: &[u8]) {
         if self.watches.is_empty() {
             return;
         }
-        for &client in self.watches.watchers(db, key) {
-            self.clients[client].flags.insert(ClientFlags::DIRTY_CAS);
+        let missing = self.keyspace.db(db).presence(key) == Presence::Missing;
+        for &index in self.watches.watchers(db, key) {
+            let client = &mut self.clients[index];
+            let watched = client.watched.iter_mut().find(|watched| watched.db == db && *watched.key == *key);
+            match watched {
+                Some(watched) if watched.stale => watched.stale = !missing,
+                _ => client.flags.insert(ClientFlags::DIRTY_CAS),
+            }
         }
     }
 
-    /// The same for all keys of a database that exist, before they go or change places.
-    pub(crate) fn touch_watchers_of_db(&mut self, db: DbIndex) {
+    /// The same for all keys of a database that is about to be emptied, or replaced by another one.
+    pub(crate) fn touch_watchers_of_db(&mut self, db: DbIndex, replaced_by: Option<DbIndex>) {
         let keys: Vec<(Vec<u8>, Vec<ClientIndex>)> =
             self.watches.in_db(db).map(|(key, clients)| (key.to_vec(), clients.to_vec())).collect();
         for (key, clients) in keys {
-            if self.keyspace.db(db).contains(&key) {
-                clients.iter().for_each(|&client| self.clients[client].flags.insert(ClientFlags::DIRTY_CAS));
+            let before = self.keyspace.db(db).presence(&key);
+            let after = replaced_by.map_or(Presence::Missing, |other| self.keyspace.db(other).presence(&key));
+            if before == Presence::Missing && after == Presence::Missing {
+                continue;
+            }
+            for index in clients {
+                let client = &mut self.clients[index];
+                let Some(watched) = client.watched.iter_mut().find(|watched| watched.db == db && *watched.key == key)
+                else {
+                    continue;
+                };
+                let unchanged = if watched.stale {
+                    watched.stale = after != Presence::Missing;
+                    after != Presence::Live
+                } else if before == Presence::Missing && after == Presence::Stale {
+                    watched.stale = true;
+                    true
+                } else {
+                    false
+                };
+                if !unchanged {
+                    client.flags.insert(ClientFlags::DIRTY_CAS);
+                }
             }
         }
     }
@@ -137,7 +163,9 @@ impl Engine {
             }
             let (id, args) = (blocked.command, blocked.args.clone());
             self.lend_buffer(index);
+            let mark = self.clients[index].out.mark();
             if !self.run(index, id, args.as_args(), Some(key)) {
+                self.take_back_unwanted(index, mark);
                 self.release_blocked(index);
                 self.resume(index);
                 self.absorb(Some(index), ready);

@@ -4,8 +4,9 @@
 //! were told. In BCAST mode clients register prefixes and are told, once a turn, of all changes below them. The table
 //! is bounded by `tracking-table-max-keys`: beyond it, keys are invalidated and forgotten.
 //!
-//! Promise: a client reads what its own command invalidated after that command's reply, for everything here runs when
-//! a unit is settled; only what is evicted to make room for a command is told before its reply.
+//! Who is to be told is found out after each command, even inside a transaction: a key read after it was changed stays
+//! known. Promise: they are told when the unit is settled, so a client reads what its own command invalidated after
+//! that command's reply; only what is evicted to make room for a command is told before its reply.
 
 use super::table::CommandId;
 use super::{ClientIndex, Engine};
@@ -13,6 +14,7 @@ use crate::base::ids::ClientId;
 use crate::client::ClientFlags;
 use crate::command::Args;
 use crate::command::meta::Flag;
+use crate::keyspace::{Change, Event};
 use crate::resp::reply::Protocol;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -31,6 +33,10 @@ pub struct Tracking {
     prefixes: BTreeMap<Box<[u8]>, Prefix>,
     /// Some prefix has changed keys.
     to_broadcast: bool,
+    /// How many of the changes in the keyspace's log are looked at.
+    seen: usize,
+    /// Who is to be told of which key, or that all are gone, once the unit is over.
+    to_tell: Vec<(ClientId, Option<Box<[u8]>>)>,
     clients: usize,
     items: usize,
 }
@@ -163,36 +169,85 @@ impl Engine {
         }
     }
 
-    /// Tells those who cached a key that it changed. `expired`: by itself, whoever came upon it.
-    pub(crate) fn invalidate_key(&mut self, key: &[u8], by: Option<ClientIndex>, expired: bool) {
-        if !self.tracking.is_active() {
-            return;
-        }
+    /// Finds out who is to be told of the changes made since it was last called, by this client's command if any.
+    #[cold]
+    pub(crate) fn note_invalidations(&mut self, by: Option<ClientIndex>) {
         let by = by.and_then(|index| self.clients.get(index)).map(|client| client.id);
+        let kept = self.keyspace.log.kept();
+        let fresh = kept.get(self.tracking.seen..).unwrap_or_default().to_vec();
+        self.tracking.seen = kept.len();
+        for change in fresh {
+            match change {
+                Change::Key { key, event, modified: true, .. } => {
+                    self.note_changed_key(&key, by, event == Event::EXPIRED);
+                }
+                Change::Flushed(_) => self.note_flush(),
+                Change::Key { .. } | Change::Swapped(..) => {}
+            }
+        }
+    }
+
+    /// Tells those who cached a key, with the end of the turn, of a change that is not logged.
+    pub(crate) fn invalidate_unlogged(&mut self, key: &[u8], by: ClientIndex) {
+        if self.tracking.is_active() {
+            let by = self.clients[by].id;
+            self.note_changed_key(key, Some(by), false);
+        }
+    }
+
+    /// `expired`: by itself, whoever came upon it.
+    fn note_changed_key(&mut self, key: &[u8], by: Option<ClientId>, expired: bool) {
         for (prefix, state) in &mut self.tracking.prefixes {
             if key.starts_with(prefix) {
                 state.changed.insert(key.into(), if expired { None } else { by });
                 self.tracking.to_broadcast = true;
             }
         }
-        self.tell_readers(key, by);
-    }
-
-    fn tell_readers(&mut self, key: &[u8], by: Option<ClientId>) {
         for id in self.tracking.forget(key).unwrap_or_default() {
             let Some(index) = self.client_by_id(id) else { continue };
             let flags = self.clients[index].flags;
             // A client that went over to BCAST mode is told by prefix alone, and one that no longer tracks not at all.
             let tracks = flags.contains(ClientFlags::TRACKING) && !flags.contains(ClientFlags::TRACKING_BCAST);
             if tracks && !(flags.contains(ClientFlags::TRACKING_NOLOOP) && by == Some(id)) {
-                self.send_invalidation(index, Some(&[key]));
+                self.tracking.to_tell.push((id, Some(key.into())));
             }
         }
     }
 
-    /// Tells the clients of BCAST mode which keys changed in this turn, all those below a prefix in one message.
+    /// All keys are gone, or those of a database: everybody who tracks is to forget all.
+    fn note_flush(&mut self) {
+        self.tracking.readers = HashMap::new();
+        self.tracking.items = 0;
+        for (&id, &index) in &self.client_ids {
+            if self.clients[index].flags.contains(ClientFlags::TRACKING) {
+                self.tracking.to_tell.push((id, None));
+            }
+        }
+    }
+
+    /// Tells everybody who is to be told of what is in the log, which is to be drained next.
+    #[cold]
+    pub(crate) fn tell_invalidations(&mut self, by: Option<ClientIndex>) {
+        self.note_invalidations(by);
+        self.tracking.seen = 0;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        for (id, key) in std::mem::take(&mut self.tracking.to_tell) {
+            let Some(index) = self.client_by_id(id) else { continue };
+            match key {
+                Some(key) => self.send_invalidation(index, Some(&[&key])),
+                None => self.send_invalidation(index, None),
+            }
+        }
+    }
+
+    /// At the end of a turn: tells the clients of BCAST mode which keys changed in it, all those below a prefix in one
+    /// message, and the others what no unit told them.
     #[inline]
     pub(crate) fn broadcast_invalidations(&mut self) {
+        self.tell();
         if self.tracking.to_broadcast {
             self.broadcast_changed();
         }
@@ -218,20 +273,6 @@ impl Engine {
         }
     }
 
-    /// Tells everybody who tracks that all keys are gone.
-    pub(crate) fn invalidate_all(&mut self) {
-        if !self.tracking.is_active() {
-            return;
-        }
-        self.tracking.readers = HashMap::new();
-        self.tracking.items = 0;
-        let tracks = |index: &ClientIndex| self.clients[*index].flags.contains(ClientFlags::TRACKING);
-        let tracking: Vec<ClientIndex> = self.client_ids.values().copied().filter(tracks).collect();
-        for index in tracking {
-            self.send_invalidation(index, None);
-        }
-    }
-
     /// Keeps the table within `tracking-table-max-keys`, a bounded number of keys at a time.
     pub(crate) fn bound_tracking_table(&mut self) {
         const MOST_AT_ONCE: usize = 1000;
@@ -242,8 +283,11 @@ impl Engine {
         let surplus = (self.tracking.readers.len() - max).min(MOST_AT_ONCE);
         let keys: Vec<Box<[u8]>> = self.tracking.readers.keys().take(surplus).cloned().collect();
         for key in keys {
-            self.tell_readers(&key, None);
+            for id in self.tracking.forget(&key).unwrap_or_default() {
+                self.tracking.to_tell.push((id, Some(key.clone())));
+            }
         }
+        self.tell();
     }
 
     fn send_invalidation(&mut self, index: ClientIndex, keys: Option<&[&[u8]]>) {
@@ -290,5 +334,6 @@ impl Engine {
             None => reply.null(),
         }
         self.mark_dirty(target);
+        self.check_output_limit(target);
     }
 }

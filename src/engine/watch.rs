@@ -2,6 +2,7 @@
 
 use super::ClientIndex;
 use crate::base::ids::DbIndex;
+use crate::client::Watched;
 use std::collections::HashMap;
 
 /// Watched keys by database.
@@ -27,12 +28,13 @@ impl Watches {
     }
 
     /// A client no longer watches these keys.
-    pub fn remove(&mut self, keys: &[(DbIndex, Box<[u8]>)], client: ClientIndex) {
-        for key in keys {
-            if let Some(clients) = self.by_key.get_mut(key) {
+    pub fn remove(&mut self, keys: Vec<Watched>, client: ClientIndex) {
+        for watched in keys {
+            let key = (watched.db, watched.key);
+            if let Some(clients) = self.by_key.get_mut(&key) {
                 clients.retain(|&other| other != client);
                 if clients.is_empty() {
-                    self.by_key.remove(key);
+                    self.by_key.remove(&key);
                 }
             }
         }

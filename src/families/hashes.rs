@@ -150,7 +150,7 @@ fn hdel(cx: &mut DataCx<'_>) -> CmdResult {
         return Ok(Outcome::Done);
     };
     let removed = cx.args.from(2).iter().filter(|field| hash.remove(field)).count();
-    let is_empty = hash.len() == 0;
+    let is_empty = hash.is_empty();
     removed_from(cx, key, removed, is_empty);
     cx.reply.integer(removed as i64);
     Ok(Outcome::Done)
@@ -189,7 +189,7 @@ fn hgetdel(cx: &mut DataCx<'_>) -> CmdResult {
         bulk_or_null(cx.reply, hash.get(field));
         removed += usize::from(hash.remove(field));
     }
-    let is_empty = hash.len() == 0;
+    let is_empty = hash.is_empty();
     if removed > 0 {
         let parts: Vec<&[u8]> = [&b"HDEL"[..], key].into_iter().chain(fields.iter()).collect();
         cx.effects.propagate_instead(&parts);

@@ -2,6 +2,7 @@
 //! checks everything before it touches a key, changes values in place, and tells the keyspace's log what changed.
 
 pub mod bitmaps;
+pub mod dump;
 mod elements;
 pub mod geo;
 pub mod hashes;
@@ -18,7 +19,7 @@ pub mod testing;
 use crate::command::{Bound, DataHandler};
 
 /// All families' tables.
-pub const ALL: [&[Bound<DataHandler>]; 10] = [
+pub const ALL: [&[Bound<DataHandler>]; 11] = [
     strings::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
@@ -29,4 +30,5 @@ pub const ALL: [&[Bound<DataHandler>]; 10] = [
     bitmaps::COMMANDS,
     hyperloglogs::COMMANDS,
     geo::COMMANDS,
+    dump::COMMANDS,
 ];

@@ -9,12 +9,10 @@ use crate::base::num;
 use crate::base::quoting::is_space;
 use crate::command::{Args, Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::{DbMut, Event, Expiry};
-use crate::object::hash::Field;
 use crate::object::list::End;
-use crate::object::{Container, Kind, List, Set, SortedSet, Text, Typed, Value};
+use crate::object::{Container, Hash, Kind, List, Set, SortedSet, Text, Typed, Value};
 use crate::structs::listpack::Item;
 use crate::structs::record::Body;
-use crate::structs::table::hash;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -40,6 +38,12 @@ fn run(cx: &mut DataCx<'_>, readonly: bool) -> CmdResult {
     let kind = container.as_ref().map_or(Kind::List, Container::kind);
     if !matches!(kind, Kind::List | Kind::Set | Kind::SortedSet) {
         return Err(CommandError::WRONG_TYPE);
+    }
+    // Clients see it by OBJECT ENCODING: a sorted set that was sorted once is a large one from then on.
+    if matches!(container, Some(Container::ZsetPacked(_)))
+        && let Some(sorted_set) = cx.db.edit::<SortedSet>(cx.args.at(1))?
+    {
+        sorted_set.unpack();
     }
     // What is stored from a set must not depend on the order in which the set holds it.
     if options.by == By::Nothing && kind == Kind::Set && options.store.is_some() {
@@ -341,15 +345,9 @@ fn len(container: &Container) -> usize {
 
 /// Hands over the value of a hash's field, if the container is a hash and has it.
 fn field_of<R>(container: &Container, field: &[u8], found: impl FnOnce(Option<&[u8]>) -> R) -> R {
-    match container {
-        Container::HashPacked(pack) => {
-            let value = pack.find(field, 1).and_then(|at| pack.next(at)).map(|at| pack.get(at));
-            let mut digits = [0; 24];
-            found(value.as_ref().map(|item| item.as_str_buf(&mut digits)))
-        }
-        Container::HashTable(table) => found(table.get(hash(field), field).map(Field::value)),
-        _ => found(None),
-    }
+    let value = Hash::of(container).and_then(|hash| hash.get(field));
+    let mut digits = [0; 24];
+    found(value.as_ref().map(|item| item.as_str_buf(&mut digits)))
 }
 
 #[cfg(test)]
@@ -428,5 +426,34 @@ mod tests {
         assert_eq!(bench.run("SORT none STORE t"), ":0\r\n");
         assert_eq!(bench.run("EXISTS t"), ":0\r\n");
         assert_eq!(bench.events().split_off(2), ["set w_b", "set n_a", "set n_c", "sortstore t", "del t"]);
+    }
+
+    #[test]
+    fn fields_of_hashes_give_weights_too() {
+        let mut bench = Bench::new();
+        bench.run("RPUSH l a b");
+        bench.run("HSET o_a w 2 n first");
+        bench.run("HSET o_b w 1");
+        assert_eq!(bench.run("SORT l BY o_*->w GET o_*->n"), "*2\r\n$-1\r\n$5\r\nfirst\r\n");
+        assert_eq!(bulks(&bench.run("SORT l BY o_*->none DESC")), ["b", "a"]);
+    }
+
+    #[test]
+    fn sorted_sets_keep_their_order_and_become_large() {
+        let mut bench = Bench::new();
+        bench.run("ZADD z 1 9 2 5 3 7");
+        assert_eq!(bulks(&bench.run("SORT z")), ["5", "7", "9"]);
+        assert_eq!(bench.dirty(), 0);
+        assert_eq!(bench.run("OBJECT ENCODING z"), "$8\r\nskiplist\r\n");
+        assert_eq!(bulks(&bench.run("SORT z BY nosort")), ["9", "5", "7"]);
+        assert_eq!(bulks(&bench.run("SORT z BY nosort DESC LIMIT 1 1")), ["5"]);
+    }
+
+    #[test]
+    fn what_is_stored_from_a_set_is_ordered() {
+        let mut bench = Bench::new();
+        bench.run("SADD s b c a");
+        bench.run("SORT s BY nosort STORE t");
+        assert_eq!(bulks(&bench.run("LRANGE t 0 -1")), ["a", "b", "c"]);
     }
 }

@@ -11,6 +11,7 @@ mod range;
 mod tests;
 
 use super::elements::{RandomCount, ScanOptions, bulk_item, random_count, scan_cursor, scan_reply};
+use crate::base::num::format_f64_17g;
 use crate::command::{Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::{Event, Expiry};
 use crate::object::sorted_set::{RawScore, Scored};
@@ -220,8 +221,11 @@ fn zscan(cx: &mut DataCx<'_>) -> CmdResult {
     let next = set.scan(cursor, options.count, &mut |member, score| {
         if options.admits(member) {
             bulk_item(&mut page, member);
-            // A string in RESP3 too.
-            page.bulk(&crate::base::num::format_f64_17g(score.number()));
+            // A string in RESP3 too, and large integers of a packed set in full, as they are stored.
+            match score {
+                RawScore::Stored(item) => bulk_item(&mut page, item),
+                RawScore::Number(score) => page.bulk(&format_f64_17g(score)),
+            }
             count += 2;
         }
     });

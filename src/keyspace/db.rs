@@ -20,6 +20,17 @@ pub enum Expiry {
     At(UnixMs),
 }
 
+/// Whether a key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// There is no such key.
+    Missing,
+    /// Its deadline has passed, but nobody has removed it yet.
+    Stale,
+    /// It is there.
+    Live,
+}
+
 /// A database that may be changed.
 pub struct DbMut<'a> {
     keyspace: &'a mut Keyspace,
@@ -90,7 +101,7 @@ impl<'a> DbMut<'a> {
     #[cold]
     fn expire(&mut self, hash: u64, key: &[u8]) {
         if let Some(object) = self.table_mut().remove(hash, key) {
-            self.keyspace.log.changed(self.index, key, Event::EXPIRED, 1);
+            self.keyspace.log.removed(self.index, key, Event::EXPIRED);
             self.keyspace.stats.expired += 1;
             self.keyspace.discard(object);
         }
@@ -152,6 +163,16 @@ impl<'a> DbMut<'a> {
             return None;
         }
         self.table().get(hash, key)
+    }
+
+    /// Whether the key is there, and whether its deadline has passed; removes nothing.
+    pub fn presence(&self, key: &[u8]) -> Presence {
+        let now = self.keyspace.now;
+        match self.table().get(hash(key), key) {
+            None => Presence::Missing,
+            Some(object) if object.deadline().is_some_and(|at| now.0 > at as i64) => Presence::Stale,
+            Some(_) => Presence::Live,
+        }
     }
 
     /// Whether the key exists, leaving no trace.
@@ -304,6 +325,17 @@ impl<'a> DbMut<'a> {
         if let Some(old) = self.table_mut().insert(hash, object) {
             self.keyspace.discard(old);
         }
+    }
+
+    /// Stores a record that was loaded; false when the key is there already.
+    pub fn insert_loaded(&mut self, object: Object) -> bool {
+        let hash = hash(object.key());
+        let table = self.table_mut();
+        if table.get(hash, object.key()).is_some() {
+            return false;
+        }
+        table.insert(hash, object);
+        true
     }
 
     /// Takes a key with its value out of the database.

@@ -66,7 +66,7 @@ impl Keyspace {
         let Some(object) = self.dbs[db.0 as usize].remove(hash(&key), &key) else { return false };
         self.discard(object);
         self.stats.evicted += 1;
-        self.log.changed(db, &key, Event::EVICTED, 1);
+        self.log.removed(db, &key, Event::EVICTED);
         true
     }
 

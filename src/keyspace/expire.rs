@@ -29,7 +29,7 @@ impl Keyspace {
                 more |= self.dbs[at].remove_due((now - 1) as u64, left, &mut batch);
                 left -= batch.len().min(left);
                 for object in batch.drain(..) {
-                    self.log.changed(DbIndex(at as u32), object.key(), Event::EXPIRED, 1);
+                    self.log.removed(DbIndex(at as u32), object.key(), Event::EXPIRED);
                     self.stats.expired += 1;
                     self.discard(object);
                 }

@@ -33,7 +33,10 @@ pub struct KeyLog {
     pub keep: bool,
     /// Whether anybody wants missed reads and created keys as well.
     pub keep_notes: bool,
+    /// Whether anybody wants the keys that expired or were evicted, to repeat their removal elsewhere.
+    pub keep_removals: bool,
     entries: Vec<Change>,
+    removals: Vec<(DbIndex, Box<[u8]>)>,
 }
 
 impl KeyLog {
@@ -44,6 +47,20 @@ impl KeyLog {
         if self.keep {
             self.entries.push(Change::Key { db, key: key.into(), event, modified: true });
         }
+    }
+
+    /// A key went because its deadline has passed or memory ran short: no change that a client made, so it is not
+    /// counted.
+    pub fn removed(&mut self, db: DbIndex, key: &[u8], event: Event) {
+        self.changed(db, key, event, 0);
+        if self.keep_removals {
+            self.removals.push((db, key.into()));
+        }
+    }
+
+    /// Takes the keys that expired or were evicted, in order.
+    pub fn take_removals(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
+        std::mem::take(&mut self.removals)
     }
 
     /// Something befell a key that left it as it was.
@@ -70,6 +87,12 @@ impl KeyLog {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// What was kept and not taken yet, in the order it arose.
+    #[inline]
+    pub fn kept(&self) -> &[Change] {
+        &self.entries
     }
 
     /// Takes what was kept, in the order it arose.

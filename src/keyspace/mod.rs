@@ -12,7 +12,7 @@ pub mod log;
 
 pub use crate::base::ids::{DbIndex, UnixMs};
 pub use clock::AccessClock;
-pub use db::{DbMut, Expiry};
+pub use db::{DbMut, Expiry, Presence};
 pub use event::{Event, EventClass};
 pub use log::{Change, KeyLog};
 

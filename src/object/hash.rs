@@ -34,7 +34,7 @@ impl Typed for Hash {
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.is_empty()
     }
 }
 
@@ -76,6 +76,11 @@ impl Hash {
             Container::HashPacked(pack) => Some(pack),
             _ => None,
         }
+    }
+
+    /// Whether there is no field. O(1).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Number of fields. O(1).
@@ -360,8 +365,8 @@ mod tests {
         let mut rng = Rng::with_seed(seed);
         for round in 0..20 {
             let limits = limits(rng.usize(..60), 12);
-            let (mut hash, mut model) = (Hash::new(), HashMap::new());
-            let mut clones: Vec<(Hash, HashMap<Vec<u8>, Vec<u8>>)> = Vec::new();
+            let (mut hash, mut model) = (Hash::new(), HashMap::<Vec<u8>, Vec<u8>>::new());
+            let mut clones = Vec::new();
             for _ in 0..600 {
                 let field = rng.u32(..if round % 2 == 0 { 40 } else { 400 }).to_string().into_bytes();
                 match rng.u32(..10) {
@@ -392,7 +397,7 @@ mod tests {
             for at in 0..size {
                 hash.set(at.to_string().as_bytes(), b"v", &limits(100, 64));
             }
-            for count in [0, 1, 4, size / 2, size - 1, size, size + 5] {
+            for count in [0, 1, 4, size / 2, size - 1, size, size + 5, usize::MAX] {
                 let mut seen = HashSet::new();
                 hash.random_distinct(&mut rng, count, &mut |field, _| assert!(seen.insert(field.to_vec())));
                 assert_eq!(seen.len(), count.min(size));

@@ -255,7 +255,7 @@ impl List {
     pub fn set(&mut self, at: usize, value: &[u8], limits: &Limits) -> bool {
         let Ok(index) = isize::try_from(at) else { return false };
         match &mut self.0 {
-            Container::ListPacked(pack) if value.len() < PACKED_THRESHOLD_BYTES && pack.would_fit(value.len()) => {
+            Container::ListPacked(pack) if !is_large(value.len(), limits) && pack.would_fit(value.len()) => {
                 let pos = pack.seek(index);
                 pos.map(|pos| pack.replace(pos, value)).is_some()
             }
@@ -323,7 +323,10 @@ impl List {
             self.spread(limits);
         }
         match &mut self.0 {
-            Container::ListQuick(list) => list,
+            Container::ListQuick(list) => {
+                list.set_packed_threshold(limits.list_packed_threshold);
+                list
+            }
             _ => not_a_list(),
         }
     }
@@ -346,8 +349,15 @@ fn not_a_list() -> ! {
 /// May the only block take an element of so many bytes? An empty one takes what is not for a block of its own.
 #[inline]
 fn takes(pack: &Listpack, bytes: usize, limits: &Limits) -> bool {
-    Quicklist::block_takes(i64::from(limits.list_max_listpack_size), pack, bytes)
-        || (pack.is_empty() && bytes < PACKED_THRESHOLD_BYTES && pack.would_fit(bytes))
+    !is_large(bytes, limits)
+        && (Quicklist::block_takes(i64::from(limits.list_max_listpack_size), pack, bytes)
+            || (pack.is_empty() && pack.would_fit(bytes)))
+}
+
+/// Is an element of so many bytes for a block of its own?
+#[inline]
+fn is_large(bytes: usize, limits: &Limits) -> bool {
+    bytes >= if limits.list_packed_threshold == 0 { PACKED_THRESHOLD_BYTES } else { limits.list_packed_threshold }
 }
 
 /// An element that others are compared with.
@@ -447,6 +457,18 @@ mod tests {
             [0, 2, 3, -1, -3, -4, i64::MIN].map(|i| list.resolve(i)),
             [Some(0), Some(2), None, Some(2), Some(0), None, None]
         );
+    }
+
+    #[test]
+    fn elements_above_the_packed_threshold_get_blocks_of_their_own() {
+        let limits = Limits { list_packed_threshold: 10, ..Limits::default() };
+        let mut list = List::new();
+        for value in [&b"small"[..], b"large enough", b"small too"] {
+            list.push(End::Tail, value, &limits);
+        }
+        let Container::ListQuick(quick) = &list.0 else { panic!("still in one block") };
+        assert_eq!(quick.node_count(), 3);
+        list.check();
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::structs::listpack::{self, Item, Listpack, parse_int};
 use crate::structs::table::{self, Entry, Table, hash};
 use crate::structs::thin::ThinBytes;
 use ref_cast::RefCast;
+use smallvec::SmallVec;
 use std::collections::HashSet;
 
 /// An intset never has more values, whatever is configured: its format counts in 32 bits.
@@ -22,6 +23,9 @@ const INTS_MAX: usize = 1 << 30;
 
 /// When more than one in so many members is asked for at random, all are walked instead of drawn one by one.
 const WALK_RATIO: usize = 3;
+
+/// Lookups in a large set that are under way together.
+const PROBE_GROUP: usize = 16;
 
 /// A set value: its container, in one of its encodings.
 #[derive(RefCast, Clone)]
@@ -248,6 +252,30 @@ impl Set {
         }
     }
 
+    /// Gives all members, in any order, each with whether `other` holds it too. Between large sets the lookups go in
+    /// groups, so that the waits for memory overlap. O(n).
+    pub fn for_each_probed(&self, other: &Set, mut f: impl FnMut(Item<'_>, bool)) {
+        let (Container::SetTable(table), Container::SetTable(probed)) = (&self.0, &other.0) else {
+            return self.for_each(|member| f(member, other.holds(member)));
+        };
+        let mut group = SmallVec::<[(u64, Member); PROBE_GROUP]>::new();
+        let mut probe = |group: &mut SmallVec<[(u64, Member); PROBE_GROUP]>| {
+            group.iter().for_each(|(hash, _)| probed.prefetch_entry(*hash));
+            for (hash, member) in group.drain(..) {
+                f(Item::Bytes(member.key()), probed.get(hash, member.key()).is_some());
+            }
+        };
+        table.for_each(|member| {
+            let hash = hash(member.key());
+            probed.prefetch_segment(hash);
+            group.push((hash, member.clone()));
+            if group.len() == PROBE_GROUP {
+                probe(&mut group);
+            }
+        });
+        probe(&mut group);
+    }
+
     /// All members, in any order; [`Set::for_each`] is cheaper where all are wanted.
     pub fn iter(&self) -> Iter<'_> {
         match &self.0 {
@@ -467,7 +495,15 @@ mod tests {
             let mut walked = BTreeSet::new();
             set.for_each(|member| assert!(walked.insert(member.to_vec()), "given once"));
             assert_eq!(walked, model);
-            snapshots.iter().for_each(|(set, was)| assert_eq!(contents(set), *was));
+            for (set, was) in &snapshots {
+                assert_eq!(contents(set), *was);
+                let mut probed = 0;
+                set.for_each_probed(&snapshots[0].0, |member, is_held| {
+                    assert_eq!(is_held, snapshots[0].1.contains(&member.to_vec()));
+                    probed += 1;
+                });
+                assert_eq!(probed, was.len());
+            }
         }
     }
 

@@ -42,7 +42,7 @@ impl Typed for SortedSet {
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.is_empty()
     }
 }
 
@@ -135,6 +135,11 @@ impl SortedSet {
             Container::ZsetPacked(pack) => Some(pack),
             _ => None,
         }
+    }
+
+    /// Whether there is no member. O(1).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Number of members. O(1).
@@ -279,7 +284,7 @@ impl SortedSet {
     /// O(count log n), for most of the set O(n).
     pub fn random_distinct(&self, rng: &mut Rng, count: usize, f: &mut dyn FnMut(Item<'_>, RawScore<'_>)) {
         let len = self.len();
-        if count * 3 < len && self.packed().is_none() {
+        if count < len / 3 && self.packed().is_none() {
             let mut given = HashSet::with_capacity(count);
             while given.len() < count {
                 let rank = rng.usize(..len);
@@ -301,7 +306,7 @@ impl SortedSet {
 
     /// Moves a packed set to a table and a tree, which it answers.
     #[cold]
-    fn unpack(&mut self) -> &mut Scores {
+    pub fn unpack(&mut self) -> &mut Scores {
         if let Container::ZsetPacked(_) = &self.0 {
             let mut entries = self.entries(0..usize::MAX);
             // What came from outside may hold equal scores in another order.
@@ -363,7 +368,7 @@ impl AddOptions {
 
 /// A member of a large sorted set with its score; the table and the tree share it.
 #[derive(Clone)]
-pub struct Scored(ThinBytes<f64>);
+pub struct Scored(pub(crate) ThinBytes<f64>);
 
 impl Scored {
     /// A member with its score, which is not NaN. O(length).

@@ -9,6 +9,7 @@ use crate::client::{ClientFlags, Endpoints};
 use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// The shared state of the rim.
@@ -25,14 +26,18 @@ pub struct Rim {
     pub reclaim: Reclaim,
     /// Set when the process is to end.
     pub ending: Cell<Option<ShutdownHow>>,
-    executor: Notify,
+    /// Who asked for it, to be told if it fails.
+    pub ending_for: Cell<Option<ClientIndex>>,
+    /// Clients whose output waits for the log to be durable.
+    held_output: RefCell<Vec<ClientIndex>>,
+    executor: Arc<Notify>,
     awake: Cell<bool>,
     this: RefCell<std::rc::Weak<Rim>>,
 }
 
 impl Rim {
     /// The rim around an engine.
-    pub fn new(engine: Engine) -> Rc<Rim> {
+    pub fn new(engine: Engine, executor: Arc<Notify>) -> Rc<Rim> {
         let reclaim = Reclaim::start(engine.reclaim_pending.clone());
         let rim = Rc::new(Rim {
             engine: RefCell::new(engine),
@@ -41,7 +46,9 @@ impl Rim {
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
-            executor: Notify::new(),
+            ending_for: Cell::new(None),
+            held_output: RefCell::new(Vec::new()),
+            executor,
             awake: Cell::new(false),
             this: RefCell::new(std::rc::Weak::new()),
         });
@@ -132,6 +139,31 @@ impl Rim {
         }
     }
 
+    /// Keeps a client's output until the log is durable up to its stamp.
+    pub fn hold_output(&self, index: ClientIndex) {
+        let mut held = self.held_output.borrow_mut();
+        if !held.contains(&index) {
+            held.push(index);
+        }
+    }
+
+    /// Puts clients whose stamp is reached back on the list of those whose output is to be sent.
+    pub fn release_output(&self, engine: &mut Engine) {
+        if self.held_output.borrow().is_empty() {
+            return;
+        }
+        self.held_output.borrow_mut().retain(|&index| {
+            if !engine.clients.contains(index) {
+                return false;
+            }
+            let wait = !engine.may_send(index);
+            if !wait {
+                engine.mark_dirty(index);
+            }
+            wait
+        });
+    }
+
     /// Starts a task that sends a client's remaining output as the socket takes it.
     pub fn start_writer(&self, index: ClientIndex) {
         let mut conns = self.conns.borrow_mut();
@@ -198,11 +230,28 @@ impl Rim {
     pub fn do_asks(&self, engine: &mut Engine) {
         for ask in std::mem::take(&mut engine.asks) {
             match ask {
-                Ask::Shutdown { how, .. } => self.ending.set(Some(how)),
+                Ask::Shutdown { how, client } => {
+                    self.ending.set(Some(how));
+                    self.ending_for.set(client);
+                }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Crash => std::process::abort(),
             }
         }
+    }
+
+    /// The process goes on after all; who asked for its end is told.
+    pub fn shutdown_failed(&self) {
+        self.ending.set(None);
+        let mut engine = self.engine.borrow_mut();
+        if let Some(index) = self.ending_for.take()
+            && engine.clients.contains(index)
+        {
+            engine.lend_buffer(index);
+            engine.clients[index].out.error(b"ERR Errors trying to SHUTDOWN. Check logs.");
+            engine.mark_dirty(index);
+        }
+        self.wake();
     }
 
     /// Flushes what can be flushed before the process ends.

@@ -59,6 +59,10 @@ const ARENA_BYTES: usize = 1024 * 1024;
 /// Requests whose keys are prefetched together.
 const GROUP: usize = 16;
 
+/// Most bytes of inline arguments and most arguments that room is kept for between turns.
+const KEPT_INLINE_BYTES: usize = 64 * 1024;
+const KEPT_SPANS: usize = 16 * 1024;
+
 /// What was read and is not run yet.
 pub struct Turn {
     /// Bytes read for connections that had no incomplete request.
@@ -98,12 +102,20 @@ impl Turn {
     }
 
     fn reset(&mut self) {
+        const LARGEST_KEPT: usize = 16 * 1024;
         self.used = 0;
         self.inline.clear();
         self.requests.clear();
         self.spans.clear();
+        // A request of a million arguments must not leave its mark on an idle server.
+        self.spans.shrink_to(LARGEST_KEPT);
+        self.requests.shrink_to(LARGEST_KEPT);
+        self.inline.shrink_to(LARGEST_KEPT);
         self.errors.clear();
         self.from_query.clear();
+        // One request of a hundred thousand arguments is no reason to keep room for the next.
+        self.inline.shrink_to(KEPT_INLINE_BYTES);
+        self.spans.shrink_to(KEPT_SPANS);
     }
 
     /// Parses the complete requests of `bytes`, which begin `at` in the arena or the query buffer. Returns how many
@@ -170,8 +182,11 @@ impl Rim {
             let mut turn = self.turn.borrow_mut();
             let mut engine = self.engine.borrow_mut();
             engine.begin_turn();
+            engine.look_at_threads();
+            self.release_output(&mut engine);
             self.run_requests(&mut engine, &mut turn);
             engine.due();
+            engine.end_turn();
             drop(turn);
             let again = self.after_requests(&mut engine);
             if !again {
@@ -251,6 +266,9 @@ impl Rim {
             if engine.clients.contains(index) {
                 engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
                 self.send(engine, index);
+                if engine.clients.get(index).is_some_and(|client| client.closing()) {
+                    engine.closing.push(index);
+                }
             }
         }
         for index in std::mem::take(&mut engine.closing) {
@@ -293,9 +311,15 @@ impl Rim {
     pub fn send(&self, engine: &mut Engine, index: ClientIndex) {
         let conns = self.conns.borrow();
         let Some(conn) = conns.get(index).and_then(Option::as_ref) else { return };
+        if engine.clients[index].flags.contains(ClientFlags::CLOSE_NOW) {
+            return;
+        }
         if conn.writer_active {
             engine.check_output_limit(index);
             return;
+        }
+        if !engine.may_send(index) {
+            return self.hold_output(index);
         }
         loop {
             let client = &mut engine.clients[index];

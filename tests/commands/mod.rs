@@ -2,6 +2,7 @@
 
 mod blocking;
 mod clients;
+mod introspection;
 mod limits;
 mod memory;
 mod networking;

@@ -1,9 +1,9 @@
 //! The catalogue: what is known about every command without running it, as data in the binary.
 //!
 //! Owns one table per documentation group, sorted by name, and the look-up by full name. An entry says exactly what
-//! Redis 7.0.15 answers to COMMAND INFO and COMMAND DOCS, and the flags it keeps to itself (`may_replicate`, `protected`); commands and options of later versions carry the version
-//! they came with. A command is described here whether or not the server has a handler for it: the table of handlers
-//! decides what is shown to clients.
+//! Redis 7.0.15 answers to COMMAND INFO and COMMAND DOCS, and has the flags that it keeps to itself (`may_replicate`,
+//! `protected`); commands and options of later versions carry the version they came with. A command is described here
+//! whether or not the server has a handler for it: the table of handlers decides what is shown to clients.
 //!
 //! `MIGRATE` has a word that is the empty string, so whoever prints the arguments prints the token of a `PureToken`
 //! always, and of the other types only when there is one.

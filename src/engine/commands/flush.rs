@@ -32,7 +32,7 @@ fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
         None => 0..cx.engine.keyspace.databases() as u32,
     };
     for at in databases {
-        cx.engine.touch_watchers_of_db(DbIndex(at));
+        cx.engine.touch_watchers_of_db(DbIndex(at), None);
     }
     cx.engine.keyspace.flush(db);
     cx.reply().ok();
@@ -46,8 +46,8 @@ fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {
     let a = cx.engine.db_index(first).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     let b = cx.engine.db_index(second).ok_or(CommandError::DB_OUT_OF_RANGE)?;
     if a != b {
-        cx.engine.touch_watchers_of_db(a);
-        cx.engine.touch_watchers_of_db(b);
+        cx.engine.touch_watchers_of_db(a, Some(b));
+        cx.engine.touch_watchers_of_db(b, Some(a));
         cx.engine.keyspace.swap(a, b);
     }
     cx.reply().ok();

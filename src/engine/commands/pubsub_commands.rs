@@ -265,6 +265,7 @@ impl Engine {
         reply.push(parts.len());
         parts.iter().for_each(|part| reply.bulk(part));
         self.mark_dirty(listener);
+        self.check_output_limit(listener);
     }
 
     /// Writes the messages that a client's own command sent to itself.

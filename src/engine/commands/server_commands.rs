@@ -90,10 +90,11 @@ fn slowlog_get(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::arity("slowlog|get"));
     }
     if cx.args.len() == 3 {
-        let wanted = cx.integer(2)?;
-        if wanted < -1 {
-            return Err(CommandError::fixed("ERR count should be greater than or equal to -1"));
-        }
+        let wanted = cx
+            .integer(2)
+            .ok()
+            .filter(|wanted| *wanted >= -1)
+            .ok_or(CommandError::fixed("ERR count should be greater than or equal to -1"))?;
         count = if wanted == -1 { usize::MAX } else { wanted as usize };
     }
     let entries: Vec<_> = cx.engine.slowlog.iter().take(count).cloned().collect();

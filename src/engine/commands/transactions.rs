@@ -1,9 +1,10 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
-use crate::client::ClientFlags;
+use crate::client::{ClientFlags, Watched};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::{ClientIndex, Engine};
+use crate::keyspace::Presence;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
@@ -72,13 +73,12 @@ fn watch(cx: &mut EngineCx<'_>) -> CmdResult {
     let (index, args) = (cx.client, cx.args);
     let db = cx.client().db;
     for key in args.iter().skip(1) {
+        let stale = cx.engine.keyspace.db(db).presence(key) == Presence::Stale;
         let client = &mut cx.engine.clients[index];
-        if client.watched.iter().any(|(at, other)| *at == db && **other == *key) {
+        if client.watched.iter().any(|watched| watched.db == db && *watched.key == *key) {
             continue;
         }
-        client.watched.push((db, key.into()));
-        // A key that has already expired goes now, so that its going is no change later.
-        cx.engine.keyspace.db(db).contains(key);
+        client.watched.push(Watched { db, key: key.into(), stale });
         cx.engine.watches.add(db, key, index);
     }
     cx.engine.listening_changed();
@@ -106,20 +106,19 @@ impl Engine {
     pub(crate) fn forget_watches(&mut self, index: ClientIndex) {
         let watched = std::mem::take(&mut self.clients[index].watched);
         if !watched.is_empty() {
-            self.watches.remove(&watched, index);
+            self.watches.remove(watched, index);
             self.listening_changed();
         }
     }
 
-    /// Lets watched keys whose deadline has passed go now, which spoils the transaction.
+    /// A watched key whose deadline has passed since WATCH spoils the transaction.
     fn expire_watched(&mut self, index: ClientIndex) {
-        let watched = self.clients[index].watched.clone();
-        for (db, key) in watched {
-            let before = self.keyspace.stats.expired;
-            self.keyspace.db(db).contains(&key);
-            if self.keyspace.stats.expired != before {
-                self.clients[index].flags.insert(ClientFlags::DIRTY_CAS);
-            }
+        let keyspace = &mut self.keyspace;
+        let client = &mut self.clients[index];
+        let passed =
+            |watched: &Watched| !watched.stale && keyspace.db(watched.db).presence(&watched.key) == Presence::Stale;
+        if client.watched.iter().any(passed) {
+            client.flags.insert(ClientFlags::DIRTY_CAS);
         }
     }
 }

@@ -83,8 +83,9 @@ pub(super) fn sinterstore(cx: &mut DataCx<'_>) -> CmdResult {
 /// Gives the members that all sets have. O(members of the smallest times number of sets).
 fn intersect(sets: Sets, mut f: impl FnMut(Item<'_>)) {
     let Some((smallest, others)) = by_size(sets) else { return };
-    smallest.for_each(|member| {
-        if others.iter().all(|set| set.holds(member)) {
+    let [second, others @ ..] = &others[..] else { return smallest.for_each(f) };
+    smallest.for_each_probed(second, |member, is_held| {
+        if is_held && others.iter().all(|set| set.holds(member)) {
             f(member);
         }
     });
@@ -110,13 +111,17 @@ pub(super) fn sunion(cx: &mut DataCx<'_>) -> CmdResult {
     // The largest first: its members are looked for in no other set.
     sets.sort_by_key(|set| std::cmp::Reverse(set.len()));
     let (place, mut found) = (reply.defer_set(), 0);
-    for (at, set) in sets.iter().enumerate() {
-        set.for_each(|member| {
-            if !sets[..at].iter().any(|earlier| earlier.holds(member)) {
-                write(reply, member);
-                found += 1;
-            }
-        });
+    if let [largest, others @ ..] = &sets[..] {
+        largest.for_each(|member| write(reply, member));
+        found += largest.len();
+        for (at, set) in others.iter().enumerate() {
+            set.for_each_probed(largest, |member, is_held| {
+                if !is_held && !others[..at].iter().any(|earlier| earlier.holds(member)) {
+                    write(reply, member);
+                    found += 1;
+                }
+            });
+        }
     }
     reply.finish_set(place, found);
     Ok(Outcome::Done)
@@ -211,8 +216,9 @@ fn subtract(first: &Set, others: &[Option<Set>], mut f: impl FnMut(Item<'_>)) {
     // The larger a set, the sooner a member is found in it.
     let mut others: SmallVec<[&Set; 4]> = others.iter().flatten().collect();
     others.sort_by_key(|set| std::cmp::Reverse(set.len()));
-    first.for_each(|member| {
-        if !others.iter().any(|set| set.holds(member)) {
+    let [largest, others @ ..] = &others[..] else { return first.for_each(f) };
+    first.for_each_probed(largest, |member, is_held| {
+        if !is_held && !others.iter().any(|set| set.holds(member)) {
             f(member);
         }
     });

@@ -4,7 +4,7 @@ use super::{Shape, removed_from};
 use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome, TimeoutReply, WaitKind, WaitOn};
 use crate::keyspace::Event;
 use crate::object::sorted_set::RawScore;
-use crate::object::{Kind, SortedSet, Typed};
+use crate::object::{Kind, SortedSet};
 use crate::resp::reply::Reply;
 use std::ops::Range;
 

@@ -5,8 +5,9 @@ use crate::base::float::parse_f64_loose;
 use crate::base::num;
 use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome};
 use crate::keyspace::Event;
-use crate::object::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange};
-use crate::object::{SortedSet, Typed};
+use crate::object::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange, Scored};
+use crate::object::{Limits, SortedSet};
+use crate::structs::table::Entry;
 use std::ops::Range;
 
 /// What a range is of.
@@ -206,9 +207,30 @@ fn range(cx: &mut DataCx<'_>, by: Option<By>, reverse: Option<bool>) -> CmdResul
 pub(super) fn zrangestore(cx: &mut DataCx<'_>) -> CmdResult {
     let request = Request::parse(cx.args.from(2), Fixed { by: None, reverse: None, store: true })?;
     let set = cx.db.get::<SortedSet>(request.key)?;
-    let entries = set.map_or_else(Vec::new, |set| set.entries(request.ranks_in(set)));
+    let mut entries = set.map_or_else(Vec::new, |set| set.entries(request.ranks_in(set)));
+    unsign_zeros(&mut entries, &request, cx.limits);
     store(cx, cx.args.at(1), entries, Event::ZRANGESTORE);
     Ok(Outcome::Done)
+}
+
+/// Makes each -0 a 0 that Redis would: it adds the members one by one to a packed set, which knows no -0, until they
+/// are too many or one is too long, unless it knows before that they will be too many.
+fn unsign_zeros(entries: &mut [Scored], request: &Request<'_>, limits: &Limits) {
+    let most = limits.zset_max_listpack_entries;
+    if matches!(request.span, Span::Ranks(..)) && entries.len() > most {
+        return;
+    }
+    let is_short = |entry: &&mut Scored| entry.key().len() <= limits.zset_max_listpack_value;
+    let unsign = |entry: &mut Scored| {
+        if entry.score() == 0.0 && entry.score().is_sign_negative() {
+            entry.set_score(0.0);
+        }
+    };
+    if request.reverse {
+        entries.iter_mut().rev().take(most).take_while(is_short).for_each(unsign);
+    } else {
+        entries.iter_mut().take(most).take_while(is_short).for_each(unsign);
+    }
 }
 
 pub(super) fn zremrangebyrank(cx: &mut DataCx<'_>) -> CmdResult {

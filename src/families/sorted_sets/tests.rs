@@ -106,6 +106,20 @@ fn a_stored_range_takes_its_limits_and_drops_an_empty_target() {
 }
 
 #[test]
+fn a_stored_range_loses_the_signs_of_zeros_as_far_as_it_was_packed() {
+    let mut bench = Bench::new();
+    bench.limits.zset_max_listpack_entries = 0;
+    bench.run("ZADD z -0 a -0 b -0 c");
+    bench.limits.zset_max_listpack_entries = 2;
+    bench.run("ZRANGESTORE t z -inf +inf BYSCORE");
+    assert_eq!(words(&bench.run("ZRANGE t 0 -1 WITHSCORES")), "a 0 b 0 c -0");
+    bench.run("ZRANGESTORE t z +inf -inf BYSCORE REV");
+    assert_eq!(words(&bench.run("ZRANGE t 0 -1 WITHSCORES")), "a -0 b 0 c 0");
+    bench.run("ZRANGESTORE t z 0 -1");
+    assert_eq!(words(&bench.run("ZRANGE t 0 -1 WITHSCORES")), "a -0 b -0 c -0");
+}
+
+#[test]
 fn unions_weigh_and_aggregate() {
     let mut bench = Bench::new();
     bench.run("ZADD a 1 x 2 y");

@@ -61,7 +61,7 @@ fn packed_scores_are_stored_as_redis_stores_them() {
     ] {
         let mut set = SortedSet::new();
         add(&mut set, "m", score, &Limits::default());
-        assert_eq!(set.packed().unwrap().iter().last(), Some(stored));
+        assert_eq!(set.packed().unwrap().iter().next_back(), Some(stored));
         assert_eq!(set.score(b"m"), Some(score));
     }
 }
@@ -243,7 +243,7 @@ fn distinct_random_members_are_distinct_and_exactly_as_many() {
         for at in 0..size {
             add(&mut set, &at.to_string(), at as f64, &Limits::default());
         }
-        for count in [0, 1, 4, size / 2, size - 1, size, size + 5] {
+        for count in [0, 1, 4, size / 2, size - 1, size, size + 5, usize::MAX] {
             let mut seen = HashSet::new();
             set.random_distinct(&mut rng, count, &mut |member, _| assert!(seen.insert(member.to_vec())));
             assert_eq!(seen.len(), count.min(size));

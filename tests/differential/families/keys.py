@@ -21,7 +21,9 @@ def fill(g):
     if x == 3:
         words = []
         for w in g.words():
-            words += [g.score(), w]
+            # No denormal score: the reference's SORT unpacks the set, and takes the ERANGE of reading it for its own.
+            score = g.score()
+            words += [b"1e-300" if b"e-32" in score else score, w]
         return one(b"ZADD", g.key(b"z"), *words)
     if x == 4:
         words = []

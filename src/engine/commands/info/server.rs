@@ -41,7 +41,7 @@ pub(super) fn server(engine: &Engine, out: &mut InfoWriter) {
         ("uptime_in_days", &(uptime_s / 86_400)),
         ("hz", &engine.options.hz),
         ("configured_hz", &config.integer(Key::Hz)),
-        ("lru_clock", &(now_us / 1_000_000 & LRU_CLOCK_MAX)),
+        ("lru_clock", &((now_us / 1_000_000) & LRU_CLOCK_MAX)),
         ("executable", &facts.executable),
         ("config_file", &facts.config_file),
         ("io_threads_active", &0),

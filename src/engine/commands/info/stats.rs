@@ -104,5 +104,5 @@ fn mean_ttl_ms(engine: &Engine, db: DbIndex) -> u64 {
         sum += u128::from(object.deadline().unwrap_or(now).saturating_sub(now));
         count += 1;
     });
-    if count == 0 { 0 } else { (sum / count) as u64 }
+    sum.checked_div(count).unwrap_or(0) as u64
 }

@@ -106,6 +106,7 @@ impl Engine {
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
+            hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
             ..Limits::default()
         };

@@ -7,6 +7,7 @@ use crate::base::ids::{DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::{Args, CommandError};
 use crate::config::Key;
+use crate::keyspace::ExpireMode;
 use crate::persist::{
     AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadItem, LoadOptions, Loaded, Origin, Outcome, Policy, Request,
     Rewrite, RewriteOptions, WriterOptions, load, start_log,
@@ -19,6 +20,17 @@ impl Durability {
     pub fn rewrite_running(&self) -> bool {
         self.rewrite.is_some()
     }
+}
+
+/// What is noted while loading.
+#[derive(Default)]
+struct Told {
+    /// Keys that were loaded.
+    keys: u64,
+    /// Keys that were left out because they had expired.
+    expired: u64,
+    /// It is a log that is loaded.
+    of_log: bool,
 }
 
 impl Engine {
@@ -290,21 +302,23 @@ impl Engine {
         let loader = self.connect_loader();
         let dirty = self.keyspace.log.dirty;
         let was_on = std::mem::replace(&mut self.propagation.on, false);
-        let mut told_keys = (0, 0);
-        let result = load(disk, &options, &mut |item| self.load_item(loader, item, &mut told_keys));
+        let mut told = Told::default();
+        let expire_mode = std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore);
+        let result = load(disk, &options, &mut |item| self.load_item(loader, item, &mut told));
+        self.keyspace.expire_mode = expire_mode;
         self.disconnect(loader);
         self.keyspace.log.dirty = dirty;
         self.keyspace.log.take();
         self.keyspace.log.take_removals();
         self.propagation.on = was_on;
         let loaded = result.map_err(|error| error.to_string())?;
-        self.durability.loaded_keys = told_keys.0;
-        self.durability.expired_on_load = told_keys.1;
+        self.durability.loaded_keys = told.keys;
+        self.durability.expired_on_load = told.expired;
         let took_s = ((self.senses.monotonic_ns)() - began_ns) as f64 / 1e9;
         match loaded.origin {
             Origin::Nothing => {}
             Origin::Snapshot => {
-                let (keys, expired) = told_keys;
+                let Told { keys, expired, .. } = told;
                 tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
                 tracing::info!("DB loaded from disk: {took_s:.3} seconds");
             }
@@ -321,12 +335,13 @@ impl Engine {
         self.clients.insert(Box::new(client))
     }
 
-    fn load_item(&mut self, loader: ClientIndex, item: LoadItem<'_>, keys: &mut (u64, u64)) -> Result<(), String> {
+    fn load_item(&mut self, loader: ClientIndex, item: LoadItem<'_>, told: &mut Told) -> Result<(), String> {
         match item {
             LoadItem::Record(record) => {
                 let object = record.object;
-                if object.deadline().is_some_and(|at| self.now.0 > at as i64) {
-                    keys.1 += 1;
+                // In the log's base a key stays: a later request may have taken its deadline away.
+                if !told.of_log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
+                    told.expired += 1;
                     return Ok(());
                 }
                 match (record.idle_seconds, record.frequency) {
@@ -338,7 +353,7 @@ impl Engine {
                     }
                     _ => {}
                 }
-                keys.0 += 1;
+                told.keys += 1;
                 if self.durability.replace_on_load {
                     self.keyspace.db(DbIndex(record.db)).put_object(object);
                 } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
@@ -346,7 +361,10 @@ impl Engine {
                 }
             }
             LoadItem::Request(request) => self.load_request(loader, request)?,
-            LoadItem::FileStart(_) => self.clients[loader].db = DbIndex(0),
+            LoadItem::FileStart(_) => {
+                told.of_log = true;
+                self.clients[loader].db = DbIndex(0);
+            }
             LoadItem::Note(note) => tell(&note),
             LoadItem::Progress { .. } => self.tick_while_loading(),
             LoadItem::Function(_) => {

@@ -89,6 +89,10 @@ pub struct Durability {
     /// Keys changed behind the durable offset, by hash, with the offset behind the change.
     recent: HashMap<u64, u64>,
     fresh: Vec<u64>,
+    /// Clients whose stamp is that of this turn.
+    stamped: Vec<ClientIndex>,
+    /// Offset behind the last change that named no key (SWAPDB): any value may be newer than what is durable.
+    unnamed: u64,
 }
 
 impl Durability {
@@ -123,6 +127,8 @@ impl Durability {
             durable: 0,
             recent: HashMap::new(),
             fresh: Vec::new(),
+            stamped: Vec::new(),
+            unnamed: 0,
         }
     }
 
@@ -136,6 +142,7 @@ impl Durability {
     pub fn release_all(&mut self) {
         self.recent.clear();
         self.fresh.clear();
+        self.unnamed = 0;
         self.durable = u64::MAX - 1;
     }
 
@@ -158,6 +165,9 @@ impl Engine {
                 self.durability.recent.insert(hash, STAMP_OF_THIS_TURN);
                 self.durability.fresh.push(hash);
             }
+            if positions.is_empty() {
+                self.durability.unnamed = STAMP_OF_THIS_TURN;
+            }
             stamp = STAMP_OF_THIS_TURN;
         } else if !self.durability.recent.is_empty() {
             if !positions.is_empty() {
@@ -168,25 +178,32 @@ impl Engine {
                 stamp = self.durability.recent.values().copied().max().unwrap_or(0);
             }
         }
+        if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
+            stamp = stamp.max(self.durability.unnamed);
+        }
         let client = &mut self.clients[index];
+        if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
+            self.durability.stamped.push(index);
+        }
         client.stamp = client.stamp.max(stamp);
     }
 
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
-        if self.propagation.is_empty() {
+        if self.propagation.is_empty() && self.durability.stamped.is_empty() {
             return;
         }
         let bytes = self.propagation.take();
         let Some(log) = &mut self.durability.log else { return };
         let offset = log.append(bytes);
-        if !self.durability.always {
-            return;
-        }
         for hash in self.durability.fresh.drain(..) {
             self.durability.recent.insert(hash, offset);
         }
-        for &index in &self.dirty {
+        if self.durability.unnamed == STAMP_OF_THIS_TURN {
+            self.durability.unnamed = offset;
+        }
+        // Not only those with output: whoever is not answered now (CLIENT REPLY OFF) may be later.
+        for index in self.durability.stamped.drain(..) {
             if let Some(client) = self.clients.get_mut(index)
                 && client.stamp == STAMP_OF_THIS_TURN
             {

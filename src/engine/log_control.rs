@@ -7,6 +7,7 @@ use crate::base::ids::{DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::{Args, CommandError};
 use crate::config::Key;
+use crate::keyspace::ExpireMode;
 use crate::persist::{
     AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadJob, LoadOptions, Loaded, Origin, Outcome, Policy, Rewrite,
     RewriteOptions, Step, WriterOptions, start_log,
@@ -302,6 +303,7 @@ impl Engine {
             expired: 0,
             dirty: self.keyspace.log.dirty,
             was_propagating: std::mem::replace(&mut self.propagation.on, false),
+            expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
         }));
         Ok(())
     }
@@ -345,6 +347,7 @@ impl Engine {
         self.keyspace.log.take();
         self.keyspace.log.take_removals();
         self.propagation.on = loading.was_propagating;
+        self.keyspace.expire_mode = loading.expire_mode;
         let loaded = result?;
         self.durability.loaded_keys = loading.keys;
         self.durability.expired_on_load = loading.expired;
@@ -396,7 +399,8 @@ impl Engine {
         }
         for record in records {
             let object = record.object;
-            if object.deadline().is_some_and(|at| self.now.0 > at as i64) {
+            // In the log's base a key stays: a later request may have taken its deadline away.
+            if !loading.log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
                 loading.expired += 1;
                 continue;
             }
@@ -454,4 +458,5 @@ pub struct Loading {
     expired: u64,
     dirty: u64,
     was_propagating: bool,
+    expire_mode: ExpireMode,
 }

@@ -219,11 +219,16 @@ impl Rim {
         }
         // A slice at a time, so that one greedy reader does not hold the loop.
         const SLICE_BYTES: usize = 64 * 1024;
-        let client = &mut engine.clients[index];
-        let output = &client.out.as_slice()[client.sent..];
-        if output.is_empty() {
+        if engine.clients[index].output_bytes() == 0 {
             return false;
         }
+        if !engine.may_send(index) {
+            // Replies have been added that must wait for the log; the next turn that may starts a task again.
+            self.hold_output(index);
+            return false;
+        }
+        let client = &mut engine.clients[index];
+        let output = &client.out.as_slice()[client.sent..];
         match stream.try_write(&output[..output.len().min(SLICE_BYTES)]) {
             Ok(written) => {
                 client.sent += written;

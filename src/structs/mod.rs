@@ -5,6 +5,7 @@ mod block;
 pub mod counted_tree;
 pub mod intset;
 pub mod listpack;
+pub mod ordered_tree;
 pub mod prefetch;
 pub mod process;
 pub mod quicklist;

@@ -94,6 +94,9 @@ fn content_bytes(object: &Object) -> usize {
         Container::ZsetTree(scores) => {
             sum += scores.tree.iter().map(|(_, member)| framed(member.bytes().len()) + SCORE_BYTES).sum::<usize>();
         }
+        Container::Stream(stream) => {
+            sum += stream.blocks().map(|(_, pack)| 17 + framed(pack.byte_len())).sum::<usize>()
+        }
     }
     sum
 }

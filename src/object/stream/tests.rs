@@ -120,7 +120,7 @@ fn a_block_has_the_bytes_redis_gives_it() {
 #[test]
 fn a_block_ends_where_redis_ends_it() {
     let words: Words = vec![b"f".to_vec(), vec![b'x'; 50]];
-    for (max_bytes, max_entries, expected) in [(4096, 100, 66), (0, 100, 100), (4096, 10, 10), (100, 0, 1), (0, 0, 300)]
+    for (max_bytes, max_entries, expected) in [(4096, 100, 68), (0, 100, 100), (4096, 10, 10), (100, 0, 1), (0, 0, 300)]
     {
         let limits =
             Limits { stream_node_max_bytes: max_bytes, stream_node_max_entries: max_entries, ..Limits::default() };

@@ -3,7 +3,8 @@
 //! Promises: the output is that of redis-check-aof in its order and words, where there is something to say. A file is
 //! changed only after the question was answered with yes (`--fix`), or at a timestamp that was asked for; only the last
 //! file of a log is ever changed; the change is on the disk when success is told; and it is refused while a server of
-//! ours works on the folder. Unlike redis-check-aof, a file that is only looked at need not be writable.
+//! ours works on the folder. Unlike redis-check-aof, a file that is only looked at need not be writable, and lines are
+//! counted anew in each file.
 
 use super::aof_scan::{Report, Stopped, scan};
 use super::check_rdb;

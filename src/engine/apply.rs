@@ -106,6 +106,9 @@ impl Engine {
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
+            hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
+            stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
+            stream_node_max_entries: size(Key::StreamNodeMaxEntries),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
             ..Limits::default()
         };

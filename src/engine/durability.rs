@@ -78,6 +78,8 @@ pub struct Durability {
     pub rewrite_base_bytes: u64,
     /// Loaded keys take the place of those there are (DEBUG RELOAD MERGE).
     pub replace_on_load: bool,
+    /// The load that is going on.
+    pub loading: Option<Box<super::log_control::Loading>>,
     /// Keys the last load brought.
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
@@ -118,6 +120,7 @@ impl Durability {
             last_rewrite_seconds: -1,
             rewrites: 0,
             rewrite_base_bytes: 0,
+            loading: None,
             replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,

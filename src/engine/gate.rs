@@ -59,6 +59,9 @@ impl Engine {
                 self.table.get(id).name
             )));
         }
+        if self.durability.loading.is_some() && !meta.flags.has(Flag::Loading) {
+            return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
+        }
         if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id) {
             return Verdict::Postpone;
         }

@@ -9,10 +9,12 @@ use crate::command::{Args, CommandError};
 use crate::config::Key;
 use crate::keyspace::ExpireMode;
 use crate::persist::{
-    AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadItem, LoadOptions, Loaded, Origin, Outcome, Policy, Request,
-    Rewrite, RewriteOptions, WriterOptions, load, start_log,
+    AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadJob, LoadOptions, Loaded, Origin, Outcome, Policy, Rewrite,
+    RewriteOptions, Step, WriterOptions, start_log,
 };
 use crate::rdb;
+use crate::resp::Span;
+use crate::structs::table::hash;
 use std::path::PathBuf;
 
 impl Durability {
@@ -20,17 +22,6 @@ impl Durability {
     pub fn rewrite_running(&self) -> bool {
         self.rewrite.is_some()
     }
-}
-
-/// What is noted while loading.
-#[derive(Default)]
-struct Told {
-    /// Keys that were loaded.
-    keys: u64,
-    /// Keys that were left out because they had expired.
-    expired: u64,
-    /// It is a log that is loaded.
-    of_log: bool,
 }
 
 impl Engine {
@@ -294,35 +285,74 @@ impl Engine {
         loaded
     }
 
-    /// Loads the data from the log, or else from the snapshot file. Blocks. Errors: a line with file and offset.
-    pub fn load_data(&mut self, log: bool) -> Result<Loaded, String> {
-        let began_ns = (self.senses.monotonic_ns)();
+    /// Begins to load from the log, or else from the snapshot file; [`Engine::load_slice`] goes on with it. Errors: no
+    /// thread can be had.
+    pub fn begin_load(&mut self, log: bool) -> Result<(), String> {
         let options = self.load_options(log);
-        let disk = self.durability.disk.clone();
+        let (disk, notify) = (self.durability.disk.clone(), self.durability.notify.clone());
+        let job = LoadJob::start(disk, options, notify).map_err(|error| format!("Can't load the data: {error}"))?;
         let loader = self.connect_loader();
-        let dirty = self.keyspace.log.dirty;
-        let was_on = std::mem::replace(&mut self.propagation.on, false);
-        let mut told = Told::default();
-        let expire_mode = std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore);
-        let result = load(disk, &options, &mut |item| self.load_item(loader, item, &mut told));
-        self.keyspace.expire_mode = expire_mode;
-        self.disconnect(loader);
-        self.keyspace.log.dirty = dirty;
+        self.durability.loading = Some(Box::new(Loading {
+            job,
+            loader,
+            log,
+            began_at: self.now,
+            bytes: 0,
+            total: 0,
+            keys: 0,
+            expired: 0,
+            dirty: self.keyspace.log.dirty,
+            was_propagating: std::mem::replace(&mut self.propagation.on, false),
+            expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
+        }));
+        Ok(())
+    }
+
+    /// Inserts what the loading thread has ready, for at most this long. `Some` when the load is over. Errors: a line
+    /// with file and offset.
+    pub fn load_slice(&mut self, most_ns: u64) -> Option<Result<Loaded, String>> {
+        let began_ns = (self.senses.monotonic_ns)();
+        let mut loading = self.durability.loading.take()?;
+        loop {
+            let Some(step) = loading.job.take() else { break };
+            let end = match step {
+                Step::End(result) => Some(result.map_err(|error| error.to_string())),
+                step => self.load_step(&mut loading, step).err().map(Err),
+            };
+            if let Some(result) = end {
+                return Some(self.end_load(*loading, result));
+            }
+            if (self.senses.monotonic_ns)() - began_ns >= most_ns {
+                break;
+            }
+        }
+        self.durability.loading = Some(loading);
+        None
+    }
+
+    /// Loads everything while the loop waits. Errors: a line with file and offset.
+    pub fn load_data(&mut self, log: bool) -> Result<Loaded, String> {
+        self.begin_load(log)?;
+        loop {
+            if let Some(result) = self.load_slice(u64::MAX) {
+                return result;
+            }
+            (self.senses.sleep)(std::time::Duration::from_micros(100));
+        }
+    }
+
+    fn end_load(&mut self, loading: Loading, result: Result<Loaded, String>) -> Result<Loaded, String> {
+        self.disconnect(loading.loader);
+        self.keyspace.log.dirty = loading.dirty;
         self.keyspace.log.take();
         self.keyspace.log.take_removals();
-        self.propagation.on = was_on;
-        let loaded = result.map_err(|error| error.to_string())?;
-        self.durability.loaded_keys = told.keys;
-        self.durability.expired_on_load = told.expired;
-        let took_s = ((self.senses.monotonic_ns)() - began_ns) as f64 / 1e9;
-        match loaded.origin {
-            Origin::Nothing => {}
-            Origin::Snapshot => {
-                let Told { keys, expired, .. } = told;
-                tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
-                tracing::info!("DB loaded from disk: {took_s:.3} seconds");
-            }
-            Origin::Log => tracing::info!("DB loaded from append only file: {took_s:.3} seconds"),
+        self.propagation.on = loading.was_propagating;
+        self.keyspace.expire_mode = loading.expire_mode;
+        let loaded = result?;
+        self.durability.loaded_keys = loading.keys;
+        self.durability.expired_on_load = loading.expired;
+        if loaded.origin == Origin::Snapshot {
+            tracing::info!("Done loading RDB, keys loaded: {}, keys expired: {}.", loading.keys, loading.expired);
         }
         Ok(loaded)
     }
@@ -335,54 +365,72 @@ impl Engine {
         self.clients.insert(Box::new(client))
     }
 
-    fn load_item(&mut self, loader: ClientIndex, item: LoadItem<'_>, told: &mut Told) -> Result<(), String> {
-        match item {
-            LoadItem::Record(record) => {
-                let object = record.object;
-                // In the log's base a key stays: a later request may have taken its deadline away.
-                if !told.of_log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
-                    told.expired += 1;
-                    return Ok(());
-                }
-                match (record.idle_seconds, record.frequency) {
-                    (Some(seconds), _) if !self.keyspace.access.lfu => {
-                        object.set_clock(self.keyspace.access.idle_since(seconds));
-                    }
-                    (_, Some(frequency)) if self.keyspace.access.lfu => {
-                        object.set_clock(self.keyspace.access.with_frequency(frequency));
-                    }
-                    _ => {}
-                }
-                told.keys += 1;
-                if self.durability.replace_on_load {
-                    self.keyspace.db(DbIndex(record.db)).put_object(object);
-                } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
-                    return Err("The file holds a key twice".into());
-                }
+    fn load_step(&mut self, loading: &mut Loading, step: Step) -> Result<(), String> {
+        match step {
+            Step::Records(records) => self.load_records(loading, records),
+            Step::Requests(block) => {
+                block.iter().try_for_each(|(bytes, spans)| self.load_request(loading.loader, &block.file, bytes, spans))
             }
-            LoadItem::Request(request) => self.load_request(loader, request)?,
-            LoadItem::FileStart(_) => {
-                told.of_log = true;
-                self.clients[loader].db = DbIndex(0);
+            Step::FileStart => {
+                self.clients[loading.loader].db = DbIndex(0);
+                Ok(())
             }
-            LoadItem::Note(note) => tell(&note),
-            LoadItem::Progress { .. } => self.tick_while_loading(),
-            LoadItem::Function(_) => {
-                return Err("The file holds a function library, which this version cannot keep yet".into());
+            Step::Note(note) => {
+                tell(&note);
+                Ok(())
             }
-            LoadItem::Size { .. } | LoadItem::Aux { .. } | LoadItem::SnapshotEnd { .. } => {}
+            Step::Progress { bytes, total } => {
+                (loading.bytes, loading.total) = (bytes, total);
+                Ok(())
+            }
+            Step::Function(_) => Err("The file holds a function library, which this version cannot keep yet".into()),
+            Step::End(_) => Ok(()),
+        }
+    }
+
+    fn load_records(&mut self, loading: &mut Loading, records: Vec<rdb::Record>) -> Result<(), String> {
+        for record in &records {
+            let table = self.keyspace.table(DbIndex(record.db));
+            table.prefetch_path(hash(record.object.key()));
+        }
+        for record in &records {
+            let table = self.keyspace.table(DbIndex(record.db));
+            table.prefetch_segment(hash(record.object.key()));
+        }
+        for record in records {
+            let object = record.object;
+            // In the log's base a key stays: a later request may have taken its deadline away.
+            if !loading.log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
+                loading.expired += 1;
+                continue;
+            }
+            match (record.idle_seconds, record.frequency) {
+                (Some(seconds), _) if !self.keyspace.access.lfu => {
+                    object.set_clock(self.keyspace.access.idle_since(seconds));
+                }
+                (_, Some(frequency)) if self.keyspace.access.lfu => {
+                    object.set_clock(self.keyspace.access.with_frequency(frequency));
+                }
+                _ => {}
+            }
+            loading.keys += 1;
+            if self.durability.replace_on_load {
+                self.keyspace.db(DbIndex(record.db)).put_object(object);
+            } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
+                return Err("The file holds a key twice".into());
+            }
         }
         Ok(())
     }
 
     /// Runs one request of the log.
-    fn load_request(&mut self, loader: ClientIndex, request: Request<'_>) -> Result<(), String> {
-        let args = Args::new(request.bytes, request.spans);
+    fn load_request(&mut self, loader: ClientIndex, file: &str, bytes: &[u8], spans: &[Span]) -> Result<(), String> {
+        let args = Args::new(bytes, spans);
         let id = match self.table.resolve(args) {
             Ok(id) if self.table.get(id).meta.arity_allows(args.len()) => id,
             _ => {
                 let name = String::from_utf8_lossy(args.at(0));
-                return Err(format!("Unknown command '{name}' reading the append only file {}", request.file));
+                return Err(format!("Unknown command '{name}' reading the append only file {file}"));
             }
         };
         self.run(loader, id, args, None);
@@ -390,17 +438,25 @@ impl Engine {
         if !self.keyspace.log.is_empty() {
             self.keyspace.log.take();
         }
-        if !self.keyspace.garbage.is_empty() {
-            // Nobody waits for the loop yet.
-            self.keyspace.garbage.clear();
-        }
         Ok(())
     }
+}
 
-    fn tick_while_loading(&mut self) {
-        let us = (self.senses.unix_us)();
-        self.now = UnixMs(us / 1000);
-        self.keyspace.now = self.now;
-        self.keyspace.access.set_now(self.now);
-    }
+/// A load that is going on.
+pub struct Loading {
+    job: LoadJob,
+    loader: ClientIndex,
+    /// The log is loaded, not a snapshot.
+    pub log: bool,
+    /// When it began.
+    pub began_at: UnixMs,
+    /// Bytes done.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub total: u64,
+    keys: u64,
+    expired: u64,
+    dirty: u64,
+    was_propagating: bool,
+    expire_mode: ExpireMode,
 }

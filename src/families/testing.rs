@@ -37,7 +37,7 @@ impl Bench {
             limits: Limits::default(),
             db: DbIndex(0),
             protocol: Protocol::Resp2,
-            effects: Effects::default(),
+            effects: Effects { wanted: true, ..Effects::default() },
             rng: fastrand::Rng::with_seed(1),
             started: 0,
         };

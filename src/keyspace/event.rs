@@ -5,6 +5,8 @@
 #[repr(u16)]
 #[allow(missing_docs)]
 pub enum EventClass {
+    /// No letter: never published.
+    Unannounced = 0,
     Generic = 1 << 2,
     String = 1 << 3,
     List = 1 << 4,
@@ -83,10 +85,21 @@ events! {
     ZRANGESTORE = SortedSet "zrangestore";
     ZPOPMIN = SortedSet "zpopmin";
     ZPOPMAX = SortedSet "zpopmax";
+    GEORADIUSSTORE = SortedSet "georadiusstore";
     GEOSEARCHSTORE = SortedSet "geosearchstore";
     PFADD = String "pfadd";
+    XADD = Stream "xadd";
+    XDEL = Stream "xdel";
+    XTRIM = Stream "xtrim";
+    XSETID = Stream "xsetid";
+    XGROUP_CREATE = Stream "xgroup-create";
+    XGROUP_SETID = Stream "xgroup-setid";
+    XGROUP_DESTROY = Stream "xgroup-destroy";
+    XGROUP_CREATECONSUMER = Stream "xgroup-createconsumer";
+    XGROUP_DELCONSUMER = Stream "xgroup-delconsumer";
     EXPIRED = Expired "expired";
     EVICTED = Evicted "evicted";
     KEY_MISS = KeyMiss "keymiss";
     NEW = New "new";
+    UNANNOUNCED = Unannounced "unannounced";
 }

@@ -166,7 +166,7 @@ fn request(bytes: &[u8], at: usize, spans: &mut Vec<Span>) -> Result<Line, Stop>
         let end = start.checked_add(len).filter(|&end| end <= isize::MAX as usize - 2).ok_or(Stop::Damaged(at))?;
         match bytes.get(end..end + 2) {
             Some(b"\r\n") => {}
-            Some(_) => return Err(Stop::Damaged(end)),
+            Some(bytes) => return Err(Stop::Damaged(end + usize::from(bytes[0] == b'\r'))),
             None if matches!(bytes.get(end), Some(&byte) if byte != b'\r') => return Err(Stop::Damaged(end)),
             None => return Err(Stop::NeedMore),
         }

@@ -25,8 +25,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 const BLOCK_BYTES: usize = 256 * 1024;
 /// Blocks that are read ahead.
 const BLOCKS_AHEAD: usize = 8;
-/// Items of a batch, at most.
-const BATCH_ITEMS: usize = 512;
+/// Records of a batch, at most.
+const BATCH_RECORDS: usize = 512;
 /// Bytes of the stream in a batch, about.
 const BATCH_BYTES: u64 = 256 * 1024;
 /// Batches that are decoded ahead.
@@ -69,8 +69,9 @@ impl<'a> Request<'a> {
 
 /// What is loaded, piece by piece.
 pub enum LoadItem<'a> {
-    /// A key of a snapshot.
-    Record(Record),
+    /// Keys of a snapshot, at least one. They come many at once so that the memory their places need can be asked for
+    /// ahead (`Table::prefetch_segment`).
+    Records(Vec<Record>),
     /// How many keys a database of a snapshot has.
     Size {
         /// The database.
@@ -320,33 +321,32 @@ impl Job<'_> {
         for decoded in batches {
             let offset = decoded.offset;
             let refused = refused(name, offset);
-            for item in decoded.items {
-                let item = match item {
-                    Item::Record(record) => {
-                        keys += 1;
-                        LoadItem::Record(record)
-                    }
-                    Item::Size { db, keys, timed } => LoadItem::Size { db, keys, timed },
-                    Item::Function(code) => LoadItem::Function(code),
-                    Item::Aux { name, value } => LoadItem::Aux { name, value },
-                    Item::EmptyKey { key, .. } => {
-                        empty += 1;
-                        if empty > EMPTY_KEYS_TOLD {
-                            continue;
-                        }
-                        let key = String::from_utf8_lossy(&key).into_owned();
-                        LoadItem::Note(Note::notice(format!("rdbLoadObject skipping empty key: {key}")))
-                    }
-                    Item::End { .. } => LoadItem::SnapshotEnd { keys, empty },
-                };
+            if !decoded.records.is_empty() {
+                keys += decoded.records.len() as u64;
+                (self.each)(LoadItem::Records(decoded.records)).map_err(&refused)?;
+            }
+            let item = match decoded.next {
+                Next::Records => None,
+                Next::Other(Item::Size { db, keys, timed }) => Some(LoadItem::Size { db, keys, timed }),
+                Next::Other(Item::Function(code)) => Some(LoadItem::Function(code)),
+                Next::Other(Item::Aux { name, value }) => Some(LoadItem::Aux { name, value }),
+                Next::Other(Item::Record(record)) => Some(LoadItem::Records(vec![record])),
+                Next::Other(Item::EmptyKey { key, .. }) => {
+                    empty += 1;
+                    let text = || format!("rdbLoadObject skipping empty key: {}", String::from_utf8_lossy(&key));
+                    (empty <= EMPTY_KEYS_TOLD).then(|| LoadItem::Note(Note::notice(text())))
+                }
+                Next::Other(Item::End { .. }) => {
+                    (self.each)(LoadItem::SnapshotEnd { keys, empty }).map_err(&refused)?;
+                    self.progress(name, offset)?;
+                    return Ok(offset);
+                }
+                Next::Failed(error) => return Err(snapshot_error(name, &error)),
+            };
+            if let Some(item) = item {
                 (self.each)(item).map_err(&refused)?;
             }
             self.progress(name, offset)?;
-            match decoded.end {
-                None => {}
-                Some(Ok(())) => return Ok(offset),
-                Some(Err(error)) => return Err(snapshot_error(name, &error)),
-            }
         }
         Err(LoadError::of_file(name, 0, "The decoding thread died".to_owned()))
     }
@@ -503,11 +503,19 @@ impl Source for BlockSource {
     }
 }
 
-/// Items of a snapshot, and how far the stream has been read.
+/// A piece of a snapshot, and how far the stream has been read.
 struct Decoded {
-    items: Vec<Item>,
+    records: Vec<Record>,
+    /// What follows the records.
+    next: Next,
     offset: u64,
-    end: Option<Result<(), rdb::LoadError>>,
+}
+
+enum Next {
+    /// More records.
+    Records,
+    Other(Item),
+    Failed(rdb::LoadError),
 }
 
 /// Decodes a snapshot into batches. Ends with it, or when nobody listens.
@@ -515,19 +523,19 @@ fn decode(source: BlockSource, options: rdb::LoadOptions, out: &SyncSender<Decod
     let mut reader = Reader::new(source, options);
     loop {
         let began = reader.offset();
-        let mut items = Vec::with_capacity(BATCH_ITEMS);
-        let mut end = None;
-        while end.is_none() && items.len() < BATCH_ITEMS && reader.offset() - began < BATCH_BYTES {
-            match reader.next() {
-                Ok(item) => {
-                    end = matches!(item, Item::End { .. }).then_some(Ok(()));
-                    items.push(item);
-                }
-                Err(error) => end = Some(Err(error)),
+        let mut records = Vec::with_capacity(BATCH_RECORDS);
+        let next = loop {
+            if records.len() >= BATCH_RECORDS || reader.offset() - began >= BATCH_BYTES {
+                break Next::Records;
             }
-        }
-        let ended = end.is_some();
-        let sent = out.send(Decoded { items, offset: reader.offset(), end });
+            match reader.next() {
+                Ok(Item::Record(record)) => records.push(record),
+                Ok(other) => break Next::Other(other),
+                Err(error) => break Next::Failed(error),
+            }
+        };
+        let ended = matches!(next, Next::Other(Item::End { .. }) | Next::Failed(_));
+        let sent = out.send(Decoded { records, next, offset: reader.offset() });
         if ended || sent.is_err() {
             return;
         }

@@ -10,6 +10,7 @@ use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The shared state of the rim.
@@ -101,6 +102,37 @@ impl Rim {
     pub fn listen_instead(&self, successors: super::listen::Successors, engine: &Engine) {
         if let Some(accepting) = &mut *self.listeners.borrow_mut() {
             accepting.replace_tcp(&self.rc(), successors, &engine.config);
+        }
+    }
+
+    /// Loads the data in slices, with turns between them for clients to be told so; then opens the log. False when that
+    /// failed, which is in the log then.
+    pub async fn finish_loading(&self) -> bool {
+        const SLICE_NS: u64 = 5_000_000;
+        loop {
+            let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
+            let result = match ended {
+                Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
+                Some(Err(line)) => Err(line),
+                None => {
+                    self.run_turn();
+                    if self.ending.get().is_some() {
+                        tracing::warn!("Received shutdown while loading, exiting now.");
+                        return false;
+                    }
+                    tokio::select! {
+                        _ = self.executor.notified() => {}
+                        _ = tokio::time::sleep(Duration::from_millis(1)) => {}
+                    }
+                    self.awake.set(false);
+                    continue;
+                }
+            };
+            if let Err(lines) = result {
+                lines.lines().for_each(|line| tracing::warn!("{line}"));
+                return false;
+            }
+            return true;
         }
     }
 

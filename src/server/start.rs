@@ -91,10 +91,22 @@ fn serve(startup: Startup) -> ExitCode {
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+    let writes_files = config.boolean(Key::Appendonly) || !config.save_points().is_empty();
     let _lock = match disk.lock_folder(Path::new(".")) {
-        Ok(lock) => lock,
-        Err(error) => return refuse(&error.to_string()),
+        Ok(lock) => Some(lock),
+        Err(error) if writes_files => return refuse(&error.to_string()),
+        Err(error) => {
+            // Nothing will be written unless somebody asks for it.
+            tracing::warn!("{error}");
+            None
+        }
     };
+    let names = crate::persist::AofNames {
+        dir: ".".into(),
+        folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
+        stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
+    };
+    crate::persist::folder::remove_leftovers(&*disk, &names);
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
@@ -104,9 +116,9 @@ fn serve(startup: Startup) -> ExitCode {
         }
     };
     tracing::info!("Server initialized");
-    if let Err(line) = load(&mut engine) {
-        tracing::warn!("{line}");
-        return ExitCode::FAILURE;
+    let log = engine.config.boolean(Key::Appendonly);
+    if let Err(line) = engine.begin_load(log) {
+        return refuse(&line);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -125,13 +137,6 @@ fn serve(startup: Startup) -> ExitCode {
     std::process::exit(if code { 0 } else { 1 });
 }
 
-/// Loads the data and opens the log. Errors: a line that says what and where.
-fn load(engine: &mut Engine) -> Result<(), String> {
-    let log = engine.config.boolean(Key::Appendonly);
-    let loaded = engine.load_data(log)?;
-    engine.start_log(loaded.folder)
-}
-
 async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> bool {
     let rim = Rim::new(engine, executor);
     let unix = !rim.engine.borrow().options.unix_socket.is_empty();
@@ -144,6 +149,9 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
         return false;
     }
     rim.engine.borrow_mut().started();
+    if !rim.finish_loading().await {
+        return false;
+    }
     tracing::info!("Ready to accept connections");
     if unix {
         tracing::info!("The server is now ready to accept connections at {}", rim.engine.borrow().options.unix_socket);

@@ -34,9 +34,11 @@ pub fn load_all(disk: Arc<dyn Disk>, options: &LoadOptions) -> Result<Seen, Load
     let mut seen = Seen::default();
     let loaded = load(disk, options, &mut |item| {
         match item {
-            LoadItem::Record(record) => {
-                let value = Text::of(record.object.body()).map(|value| text(&value.to_vec()));
-                seen.data.insert(text(record.object.key()), value.unwrap_or_else(|| "?".into()));
+            LoadItem::Records(records) => {
+                for record in records {
+                    let value = Text::of(record.object.body()).map(|value| text(&value.to_vec()));
+                    seen.data.insert(text(record.object.key()), value.unwrap_or_else(|| "?".into()));
+                }
             }
             LoadItem::Request(request) => {
                 let args: Vec<String> = request.args().map(text).collect();
@@ -125,7 +127,7 @@ fn a_cut_last_file_is_shortened_and_that_is_said() {
     for end in 0..second.len() {
         let disk = log(&requests(&["set a 1"]), &second[..end]);
         let seen = try_load(&disk).unwrap();
-        assert_eq!(seen.data.get("b").is_some(), end >= whole);
+        assert_eq!(seen.data.contains_key("b"), end >= whole);
         assert!(!seen.data.contains_key("c"));
         let left = if end >= whole { whole } else { 0 };
         assert_eq!(disk.bytes("/aof/log.2.incr.aof").unwrap().len(), left);
@@ -221,4 +223,31 @@ fn a_damaged_snapshot_says_where() {
     let error = load_all(Arc::new(disk), &options(false)).unwrap_err();
     assert!(error.lines[0].starts_with("Short read or OOM loading DB."), "{error}");
     assert_eq!(error.lines.last().unwrap(), "Terminating server after rdb file reading failure.");
+}
+
+#[test]
+fn a_refusal_ends_the_load_though_much_is_left() {
+    let mut writer = rdb::Writer::new(Vec::new(), &rdb::SaveOptions::default());
+    let mut log = Vec::new();
+    for number in 0..200_000u32 {
+        let key = number.to_string();
+        let body = crate::object::Value::Bytes(&[b'x'; 40]).into_body();
+        writer.record(&crate::object::Object::new(key.as_bytes(), body, None, 0, 0), rdb::Usage::None);
+        log.extend(requests(&["bla some arguments"]));
+    }
+    let disk = fake();
+    disk.put("/dump.rdb", &writer.finish().unwrap());
+    disk.put("/log", &log);
+    for log in [false, true] {
+        let mut given = 0;
+        let ended = load(Arc::new(disk.clone()), &options(log), &mut |item| match item {
+            LoadItem::Records(_) | LoadItem::Request(_) => {
+                given += 1;
+                if given == 3 { Err("enough".into()) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        });
+        assert_eq!(ended.err().unwrap().lines, ["enough"]);
+        assert_eq!(given, 3);
+    }
 }

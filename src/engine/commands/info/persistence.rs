@@ -19,7 +19,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     let rewriting_s = if files.rewrite.is_some() { seconds_since(files.rewrite_began_at) } else { -1 };
     out.section("Persistence");
     out.fields(&[
-        ("loading", &0),
+        ("loading", &(files.loading.is_some() as u8)),
         ("async_loading", &0),
         ("current_cow_peak", &0),
         ("current_cow_size", &0),
@@ -50,6 +50,19 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
         ("module_fork_in_progress", &0),
         ("module_fork_last_cow_size", &0),
     ]);
+    if let Some(loading) = &files.loading {
+        let (bytes, total) = (loading.bytes, loading.total);
+        let elapsed_s = seconds_since(loading.began_at);
+        let eta_s = if bytes == 0 { 1 } else { elapsed_s * (total - bytes.min(total)) as i64 / bytes as i64 };
+        out.fields(&[
+            ("loading_start_time", &loading.began_at.as_secs()),
+            ("loading_total_bytes", &total),
+            ("loading_rdb_used_mem", &0),
+            ("loading_loaded_bytes", &bytes),
+            ("loading_loaded_perc", &format!("{:.2}", bytes as f64 * 100.0 / total.max(1) as f64)),
+            ("loading_eta_seconds", &eta_s),
+        ]);
+    }
     if let Some(log) = &files.log {
         out.fields(&[
             ("aof_current_size", &log.total_bytes()),

@@ -79,7 +79,10 @@ impl Drop for Running {
 }
 
 /// The keys of [`made_by`]: db, key, type, encoding, length, deadline.
-const KEYS: &[(u32, &str, &str, &str, usize, Option<u64>)] = &[
+/// Database, key, type, encoding, bytes, deadline.
+type Listed = (u32, &'static str, &'static str, &'static str, usize, Option<u64>);
+
+const KEYS: &[Listed] = &[
     (0, "counter", "string", "int", 1, None),
     (0, "hash:small", "hash", "listpack", 2, None),
     (0, "list:a", "list", "quicklist", 3, None),

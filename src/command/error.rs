@@ -228,6 +228,92 @@ impl CommandError {
     /// RESTORE with a counter beyond a byte.
     pub const INVALID_FREQ: CommandError = CommandError::fixed("ERR Invalid FREQ value, must be >= 0 and <= 255");
 
+    // Streams.
+    /// A text that is no id of an entry.
+    pub const INVALID_STREAM_ID: CommandError =
+        CommandError::fixed("ERR Invalid stream ID specified as stream command argument");
+    /// A range that begins after all ids.
+    pub const INVALID_RANGE_START: CommandError = CommandError::fixed("ERR invalid start ID for the interval");
+    /// A range that ends before all ids.
+    pub const INVALID_RANGE_END: CommandError = CommandError::fixed("ERR invalid end ID for the interval");
+    /// XADD of the id no entry has.
+    pub const XADD_ID_ZERO: CommandError = CommandError::fixed("ERR The ID specified in XADD must be greater than 0-0");
+    /// XADD of an id that is not greater than the last one.
+    pub const XADD_ID_TOO_SMALL: CommandError =
+        CommandError::fixed("ERR The ID specified in XADD is equal or smaller than the target stream top item");
+    /// XADD after the last id there is.
+    pub const XADD_EXHAUSTED: CommandError =
+        CommandError::fixed("ERR The stream has exhausted the last possible ID, unable to add more items");
+    /// XADD of an entry that no block can hold.
+    pub const XADD_TOO_LARGE: CommandError = CommandError::fixed("ERR Elements are too large to be stored");
+    /// Two ways to trim at once.
+    pub const MAXLEN_AND_MINID: CommandError =
+        CommandError::fixed("ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
+    /// A stream that is to be shorter than empty.
+    pub const MAXLEN_BELOW_ZERO: CommandError = CommandError::fixed("ERR The MAXLEN argument must be >= 0.");
+    /// A trimming of fewer entries than none.
+    pub const XTRIM_LIMIT_NEGATIVE: CommandError = CommandError::fixed("ERR The LIMIT argument must be >= 0.");
+    /// LIMIT without anything to limit.
+    pub const LIMIT_WITHOUT_TRIM: CommandError =
+        CommandError::fixed("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
+    /// LIMIT of an exact trimming.
+    pub const LIMIT_WITHOUT_APPROXIMATION: CommandError =
+        CommandError::fixed("ERR syntax error, LIMIT cannot be used without the special ~ option");
+    /// XTRIM that does not say what is to stay.
+    pub const XTRIM_WITHOUT_STRATEGY: CommandError =
+        CommandError::fixed("ERR syntax error, XTRIM must be called with a trimming strategy");
+    /// XSETID with a negative number of entries.
+    pub const ENTRIES_ADDED_NEGATIVE: CommandError = CommandError::fixed("ERR entries_added must be positive");
+    /// XSETID below an id that it says was deleted.
+    pub const XSETID_BELOW_DELETED: CommandError =
+        CommandError::fixed("ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id");
+    /// XSETID below an entry.
+    pub const XSETID_TOO_SMALL: CommandError =
+        CommandError::fixed("ERR The ID specified in XSETID is smaller than the target stream top item");
+    /// XSETID of fewer entries ever added than there are.
+    pub const XSETID_FEWER_THAN_ENTRIES: CommandError =
+        CommandError::fixed("ERR The entries_added specified in XSETID is smaller than the target stream length");
+    /// A timeout that is no number of milliseconds.
+    pub const TIMEOUT_NOT_INTEGER: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
+    /// XREAD with more keys than ids, or the other way round.
+    pub const UNBALANCED_STREAMS: CommandError = CommandError::fixed(
+        "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+    );
+    /// GROUP where there is none.
+    pub const XREAD_GROUP: CommandError =
+        CommandError::fixed("ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.");
+    /// NOACK where there is nothing to acknowledge.
+    pub const XREAD_NOACK: CommandError =
+        CommandError::fixed("ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.");
+    /// XREADGROUP without its group.
+    pub const XREADGROUP_WITHOUT_GROUP: CommandError = CommandError::fixed("ERR Missing GROUP option for XREADGROUP");
+    /// `$` in XREADGROUP.
+    pub const LAST_ID_OF_GROUP: CommandError = CommandError::fixed(
+        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by \
+         specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.",
+    );
+    /// `>` in XREAD.
+    pub const UNDELIVERED_WITHOUT_GROUP: CommandError = CommandError::fixed(
+        "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+    );
+    /// The stream of a group somebody waited for is gone.
+    pub const STREAM_IS_GONE: CommandError = CommandError::fixed("UNBLOCKED the stream key no longer exists");
+    /// The group somebody waited for is gone.
+    pub const GROUP_IS_GONE: CommandError =
+        CommandError::fixed("NOGROUP the consumer group this client was blocked on no longer exists");
+    /// XGROUP without a stream.
+    pub const XGROUP_WITHOUT_KEY: CommandError = CommandError::fixed(
+        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \
+         option to create an empty stream automatically.",
+    );
+    /// A group that is there already.
+    pub const BUSY_GROUP: CommandError = CommandError::fixed("BUSYGROUP Consumer Group name already exists");
+    /// A group that has read fewer entries than none.
+    pub const ENTRIES_READ_NEGATIVE: CommandError =
+        CommandError::fixed("ERR value for ENTRIESREAD must be positive or -1");
+    /// XAUTOCLAIM of none, or of too many.
+    pub const AUTOCLAIM_COUNT: CommandError = CommandError::fixed("ERR COUNT must be > 0");
+
     /// An error with a fixed text.
     pub const fn fixed(text: &'static str) -> CommandError {
         CommandError(Cow::Borrowed(text.as_bytes()))
@@ -292,6 +378,29 @@ impl CommandError {
         CommandError(Cow::Owned([b"ERR Unsupported option ", option].concat()))
     }
 
+    /// A stream or group that XREADGROUP does not find.
+    pub fn no_group_to_read(key: &[u8], group: &[u8]) -> CommandError {
+        let parts = [b"NOGROUP No such key '", as_c_text(key), b"' or consumer group '", as_c_text(group)];
+        CommandError(Cow::Owned([&parts.concat()[..], b"' in XREADGROUP with GROUP option"].concat()))
+    }
+
+    /// A stream or group that is not there.
+    pub fn no_key_or_group(key: &[u8], group: &[u8]) -> CommandError {
+        let parts = [b"NOGROUP No such key '", as_c_text(key), b"' or consumer group '", as_c_text(group), b"'"];
+        CommandError(Cow::Owned(parts.concat()))
+    }
+
+    /// A group that a stream does not have.
+    pub fn no_group_of_key(group: &[u8], key: &[u8]) -> CommandError {
+        let parts = [b"NOGROUP No such consumer group '", as_c_text(group), b"' for key name '", as_c_text(key), b"'"];
+        CommandError(Cow::Owned(parts.concat()))
+    }
+
+    /// An option XCLAIM does not know.
+    pub fn unknown_claim_option(option: &[u8]) -> CommandError {
+        CommandError(Cow::Owned([b"ERR Unrecognized XCLAIM option '", as_c_text(option), b"'"].concat()))
+    }
+
     /// ZUNION and its like without an input (`name` in lower case).
     pub fn no_input_keys(name: &str) -> CommandError {
         CommandError::new(format!("ERR at least 1 input key is needed for '{name}' command"))
@@ -348,6 +457,11 @@ impl CommandError {
 fn quoted_part(arg: &[u8], most: usize) -> &[u8] {
     let arg = &arg[..arg.len().min(most)];
     arg.iter().position(|&byte| byte == 0).map_or(arg, |end| &arg[..end])
+}
+
+/// An argument up to its first NUL.
+fn as_c_text(arg: &[u8]) -> &[u8] {
+    quoted_part(arg, arg.len())
 }
 
 impl From<crate::keyspace::WrongType> for CommandError {

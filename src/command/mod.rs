@@ -63,6 +63,8 @@ pub struct WaitOn {
     pub until: Option<UnixMs>,
     /// The reply where it may not wait.
     pub on_timeout: TimeoutReply,
+    /// The request as it is to be run again, with the keys in the same places, where that is not as it was received.
+    pub again: Option<OwnedArgs>,
 }
 
 /// A handler of a data command.

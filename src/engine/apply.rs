@@ -107,6 +107,8 @@ impl Engine {
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
             hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
+            stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
+            stream_node_max_entries: size(Key::StreamNodeMaxEntries),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
             ..Limits::default()
         };

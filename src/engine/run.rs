@@ -276,7 +276,7 @@ impl Engine {
             db: client.db,
             until: wait.until,
             command: id,
-            args: args.to_owned(),
+            args: wait.again.unwrap_or_else(|| args.to_owned()),
             ticket,
             since: self.now,
             ran_for: std::time::Duration::from_nanos(took_ns),

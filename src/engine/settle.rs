@@ -6,7 +6,7 @@ use super::{ClientIndex, Engine};
 use crate::base::ids::DbIndex;
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::WaitKind;
-use crate::keyspace::{Change, Event, Presence};
+use crate::keyspace::{Change, Event, EventClass, Presence};
 use crate::object::Kind;
 use std::collections::VecDeque;
 
@@ -47,13 +47,14 @@ impl Engine {
         for change in &changes {
             match change {
                 Change::Key { db, key, modified: true, .. } => self.touch_watchers(*db, key),
-                Change::Key { .. } | Change::Flushed(_) => {}
+                Change::Key { .. } => {}
+                Change::Flushed(Some(db)) => self.ready_all(*db, ready),
+                Change::Flushed(None) => {
+                    (0..self.keyspace.databases() as u32).for_each(|db| self.ready_all(DbIndex(db), ready));
+                }
                 Change::Swapped(a, b) => {
-                    for db in [*a, *b] {
-                        for key in self.blocking.keys_in(db) {
-                            ready.push_back((db, key));
-                        }
-                    }
+                    self.ready_all(*a, ready);
+                    self.ready_all(*b, ready);
                 }
             }
         }
@@ -66,7 +67,8 @@ impl Engine {
         }
         if !self.blocking.is_empty() {
             for change in changes {
-                if let Change::Key { db, key, modified: true, .. } = change
+                if let Change::Key { db, key, event, modified } = change
+                    && may_serve(event, modified)
                     && self.blocking.is_awaited(db, &key)
                     && !ready.iter().any(|(other_db, other)| *other_db == db && *other == key)
                 {
@@ -74,6 +76,11 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Lets everybody look again who waits for a key of a database.
+    fn ready_all(&self, db: DbIndex, ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
+        ready.extend(self.blocking.keys_in(db).into_iter().map(|key| (db, key)));
     }
 
     /// EXEC of those who watch a key will answer null, unless all that happened is that a key went whose deadline had
@@ -147,16 +154,17 @@ impl Engine {
     /// Runs the commands of those who wait for a key again, oldest first, as long as the key can serve them.
     fn serve(&mut self, db: DbIndex, key: &[u8], ready: &mut VecDeque<(DbIndex, Box<[u8]>)>) {
         for (ticket, index) in self.blocking.waiting(db, key) {
-            let Some(kind) = self.keyspace.db(db).kind(key) else { return };
+            let kind = self.keyspace.db(db).kind(key);
             let Some(blocked) = &self.clients[index].blocked else { continue };
             if blocked.ticket != ticket {
                 continue;
             }
             let BlockedOn::Keys { kind: wanted, .. } = &blocked.on else { continue };
             let fits = match wanted {
-                WaitKind::List => kind == Kind::List,
-                WaitKind::SortedSet => kind == Kind::SortedSet,
-                WaitKind::Stream => kind == Kind::Stream,
+                WaitKind::List => kind == Some(Kind::List),
+                WaitKind::SortedSet => kind == Some(Kind::SortedSet),
+                // Consumers of a group have to learn that their stream is gone.
+                WaitKind::Stream => true,
             };
             if !fits {
                 continue;
@@ -171,5 +179,13 @@ impl Engine {
                 self.absorb(Some(index), ready);
             }
         }
+    }
+}
+
+/// Whether what happened to a key may end somebody's wait for it. Of a stream only new entries do, and the end of a group.
+fn may_serve(event: Event, modified: bool) -> bool {
+    match event.class {
+        EventClass::Stream => event == Event::XADD || event == Event::XGROUP_DESTROY,
+        _ => modified,
     }
 }

@@ -12,6 +12,7 @@ pub mod lists;
 pub mod sets;
 pub mod sort;
 pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
 #[cfg(test)]
 pub mod testing;
@@ -19,12 +20,13 @@ pub mod testing;
 use crate::command::{Bound, DataHandler};
 
 /// All families' tables.
-pub const ALL: [&[Bound<DataHandler>]; 11] = [
+pub const ALL: [&[Bound<DataHandler>]; 12] = [
     strings::COMMANDS,
     lists::COMMANDS,
     sets::COMMANDS,
     sorted_sets::COMMANDS,
     hashes::COMMANDS,
+    streams::COMMANDS,
     keys::COMMANDS,
     sort::COMMANDS,
     bitmaps::COMMANDS,

@@ -410,6 +410,13 @@ impl<'a> DbMut<'a> {
         self.keyspace.log.changed(self.index, key, event, count as u64);
     }
 
+    /// Says that something beside a key's content changed, `count` times: consumer groups. See [`KeyLog::changed_aside`].
+    ///
+    /// [`KeyLog::changed_aside`]: super::KeyLog::changed_aside
+    pub fn changed_aside(&mut self, key: &[u8], event: Option<Event>, count: usize) {
+        self.keyspace.log.changed_aside(self.index, key, event, count as u64);
+    }
+
     // ---- walking -------------------------------------------------------------------------------------------------
 
     /// Some keys from a cursor on, expired ones left out; returns the next cursor, 0 at the end. Every key that is

@@ -88,6 +88,15 @@ events! {
     GEORADIUSSTORE = SortedSet "georadiusstore";
     GEOSEARCHSTORE = SortedSet "geosearchstore";
     PFADD = String "pfadd";
+    XADD = Stream "xadd";
+    XDEL = Stream "xdel";
+    XTRIM = Stream "xtrim";
+    XSETID = Stream "xsetid";
+    XGROUP_CREATE = Stream "xgroup-create";
+    XGROUP_SETID = Stream "xgroup-setid";
+    XGROUP_DESTROY = Stream "xgroup-destroy";
+    XGROUP_CREATECONSUMER = Stream "xgroup-createconsumer";
+    XGROUP_DELCONSUMER = Stream "xgroup-delconsumer";
     EXPIRED = Expired "expired";
     EVICTED = Evicted "evicted";
     KEY_MISS = KeyMiss "keymiss";

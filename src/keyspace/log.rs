@@ -63,6 +63,17 @@ impl KeyLog {
         std::mem::take(&mut self.removals)
     }
 
+    /// Something beside a key's content changed, such as what a consumer group has read: it is counted and repeated
+    /// elsewhere, and its event told, but WATCH and client-side caching do not mind.
+    pub fn changed_aside(&mut self, db: DbIndex, key: &[u8], event: Option<Event>, count: u64) {
+        self.dirty += count;
+        if self.keep
+            && let Some(event) = event
+        {
+            self.entries.push(Change::Key { db, key: key.into(), event, modified: false });
+        }
+    }
+
     /// Something befell a key that left it as it was.
     #[inline]
     pub fn noted(&mut self, db: DbIndex, key: &[u8], event: Event) {

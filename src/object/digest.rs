@@ -4,6 +4,7 @@
 //!
 //! Promise: none of it is cryptography; SHA-1 is only what the reference uses.
 
+use super::stream::StreamId;
 use super::{Container, Kind, Object, Text, kind};
 use crate::base::float::{format_f64_17g, parse_f64};
 use crate::structs::listpack::Listpack;
@@ -80,6 +81,15 @@ impl Digest {
             }),
             Container::ZsetTree(scores) => {
                 scores.tree.iter().for_each(|(score, member)| self.xor_pair(member.bytes(), &format_f64_17g(score)));
+            }
+            Container::Stream(stream) => {
+                for entry in stream.entries().range(StreamId::MIN, StreamId::MAX, false) {
+                    self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    for (field, value) in entry.fields() {
+                        self.mix(field.as_str_buf(&mut [0; 24]));
+                        self.mix(value.as_str_buf(&mut [0; 24]));
+                    }
+                }
             }
         }
     }

@@ -25,6 +25,10 @@ pub struct Limits {
     pub list_packed_threshold: usize,
     /// `hll-sparse-max-bytes`: longest sparse HyperLogLog, in bytes.
     pub hll_sparse_max_bytes: usize,
+    /// `stream-node-max-bytes`: bytes in one block of a stream; 0: no limit.
+    pub stream_node_max_bytes: usize,
+    /// `stream-node-max-entries`: entries in one block of a stream; 0: no limit.
+    pub stream_node_max_entries: usize,
     /// `proto-max-bulk-len`: longest string in bytes.
     pub proto_max_bulk_len: usize,
 }
@@ -43,6 +47,8 @@ impl Default for Limits {
             list_compress_depth: 0,
             list_packed_threshold: 0,
             hll_sparse_max_bytes: 3000,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
             proto_max_bulk_len: 512 * 1024 * 1024,
         }
     }

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod list;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod text;
 
 pub use hash::Hash;
@@ -19,6 +20,7 @@ pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use text::Text;
 
 use crate::structs::intset::IntSet;
@@ -54,6 +56,8 @@ pub enum Container {
     ZsetPacked(Listpack),
     /// A large sorted set.
     ZsetTree(Box<sorted_set::Scores>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// A value's type.
@@ -105,6 +109,7 @@ impl Container {
             Container::SetInts(_) | Container::SetPacked(_) | Container::SetTable(_) => Kind::Set,
             Container::HashPacked(_) | Container::HashTable(_) => Kind::Hash,
             Container::ZsetPacked(_) | Container::ZsetTree(_) => Kind::SortedSet,
+            Container::Stream(_) => Kind::Stream,
         }
     }
 
@@ -116,6 +121,7 @@ impl Container {
             Container::SetTable(table) => table.len(),
             Container::HashTable(table) => table.len(),
             Container::ZsetTree(scores) => scores.len(),
+            Container::Stream(stream) => stream.weight(),
             _ => 1,
         }
     }
@@ -140,6 +146,7 @@ impl Container {
                     + sampled(table.len(), samples, table.iter().map(|f| f.alloc_bytes()))
             }
             Container::ZsetTree(scores) => scores.alloc_bytes(samples),
+            Container::Stream(stream) => stream.alloc_bytes(samples),
         }
     }
 }
@@ -181,6 +188,7 @@ pub fn encoding_name(object: &Object) -> &'static str {
             Container::HashTable(_) => "hashtable",
             Container::ZsetPacked(_) => "listpack",
             Container::ZsetTree(_) => "skiplist",
+            Container::Stream(_) => "stream",
         },
     }
 }

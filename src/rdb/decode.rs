@@ -5,7 +5,7 @@
 //! encoding is the one that [`Limits`] ask for, as Redis chooses it on loading.
 
 use super::input::{Input, Source, Text};
-use super::{LoadError, LoadErrorKind, kind, node, old};
+use super::{LoadError, LoadErrorKind, kind, node, old, stream};
 use crate::base::num;
 use crate::object::hash::Field;
 use crate::object::list::{End, List};
@@ -63,6 +63,9 @@ pub(super) fn value<'i, S: Source>(
             let pack = listpack(input, "Zset listpack integrity check failed.")?;
             small_sorted_set(input, pack, limits, "Zset listpack integrity check failed.")
         }
+        kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
+            stream::stream(input, type_byte)
+        }
         other => return Err(refused(input, other)),
     }?;
     input.trim();
@@ -73,9 +76,6 @@ pub(super) fn value<'i, S: Source>(
 #[cold]
 fn refused<S: Source>(input: &mut Input<S>, type_byte: u8) -> LoadError {
     match type_byte {
-        kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
-            input.error(LoadErrorKind::Unsupported("Streams"))
-        }
         kind::MODULE | kind::MODULE_2 => match input.length() {
             Ok(id) => input.error(LoadErrorKind::Module(module_name(id))),
             Err(error) => error,

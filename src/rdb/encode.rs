@@ -211,6 +211,7 @@ impl<S: Sink> Out<S> {
                     self.settle();
                 }
             }
+            Container::Stream(stream) => self.stream(stream),
         }
     }
 }
@@ -228,6 +229,7 @@ pub(super) fn type_byte(object: &Object) -> u8 {
             Container::HashTable(_) => kind::HASH,
             Container::ZsetPacked(_) => kind::ZSET_LISTPACK,
             Container::ZsetTree(_) => kind::ZSET_2,
+            Container::Stream(_) => kind::STREAM_LISTPACKS_2,
         },
     }
 }

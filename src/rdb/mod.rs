@@ -17,8 +17,8 @@
 //! none allocates more than a small multiple of the bytes it really has. Encodings are chosen anew by
 //! [`Limits`](crate::object::Limits), as Redis does when it loads.
 //!
-//! Left out: files, threads, what becomes of expired keys and of empty ones. Streams, hashes with field deadlines and
-//! module values are refused with an error that says so.
+//! Left out: files, threads, what becomes of expired keys and of empty ones. Hashes with field deadlines and module
+//! values are refused with an error that says so.
 
 mod crc;
 mod decode;
@@ -29,6 +29,7 @@ mod input;
 mod old;
 mod payload;
 mod reader;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -5,6 +5,7 @@ use super::*;
 use crate::base::float::format_f64_17g;
 use crate::object::list::{End, List};
 use crate::object::set::Set;
+use crate::object::stream::{Group, Stream, StreamId};
 use crate::object::{Container, Limits, Object, Text, Typed, Value, encoding_name};
 use crate::structs::record::Body;
 use crate::structs::table::Entry;
@@ -99,10 +100,50 @@ fn contents(object: &Object) -> Vec<Vec<u8>> {
             }
             return out;
         }
+        Container::Stream(stream) => {
+            stream.check();
+            return stream_contents(stream);
+        }
         Container::Raw(_) => unreachable!("it is no string"),
     }
     out.sort();
     out
+}
+
+/// Everything that is in a stream.
+fn stream_contents(stream: &Stream) -> Vec<Vec<u8>> {
+    let mut out = vec![format!("{:?}", stream.facts()).into_bytes()];
+    out.extend(stream.blocks().map(|(id, pack)| [&id.to_bytes()[..], pack.as_bytes()].concat()));
+    for (name, group) in stream.groups() {
+        out.push([name, format!("{} {:?}", group.last_id, group.entries_read).as_bytes()].concat());
+        for (id, pending) in group.pending_from(StreamId::MIN) {
+            let text = format!("{id} {} {} ", pending.delivered_at, pending.deliveries);
+            out.push([text.as_bytes(), pending.consumer()].concat());
+        }
+        out.extend(group.consumers().map(|(name, consumer)| [name, &consumer.seen_at.to_le_bytes()].concat()));
+    }
+    out
+}
+
+fn random_stream(rng: &mut fastrand::Rng, limits: &Limits) -> Stream {
+    let mut stream = Stream::new();
+    for n in 1..rng.u64(2..300) {
+        let words: Vec<Vec<u8>> = (0..2 * rng.usize(1..4)).map(|_| value_of(rng, 12)).collect();
+        stream.append(StreamId::new(n, rng.u64(..3)), words.iter().map(|word| &word[..]), limits);
+        if rng.u32(..4) == 0 && stream.delete(StreamId::new(rng.u64(1..=n), rng.u64(..3))) {
+            stream.deleted(true);
+        }
+    }
+    for name in [&b"g"[..], b"other"].into_iter().take(rng.usize(..3)) {
+        let mut group = Group::new(StreamId::new(5, 1), rng.bool().then(|| rng.i64(0..9)));
+        for n in 0..rng.u64(..200) {
+            let consumer = [&b"a"[..], b"b", b"c"][rng.usize(..3)];
+            group.see_consumer(consumer, rng.i64(..));
+            group.assign(StreamId::new(n, 0), consumer, rng.i64(0..1 << 50), rng.u64(..));
+        }
+        stream.create_group(name, group);
+    }
+    stream
 }
 
 fn restored(payload: &[u8], limits: &Limits) -> Result<Object, PayloadError> {
@@ -281,6 +322,10 @@ fn random_object(rng: &mut fastrand::Rng, limits: &Limits) -> Object {
     let deadline = rng.bool().then(|| rng.u64(..1 << 62));
     let key = value_of(rng, 30);
     let mut out = encode::Out::new(Vec::new(), rng.bool(), false, usize::MAX);
+    if rng.u32(..8) == 0 {
+        let stream = random_stream(rng, limits).into_container();
+        return Object::new(&key, Value::Container(stream).into_body(), deadline, 0, 0);
+    }
     let type_byte = [kind::STRING, kind::LIST, kind::SET, kind::SET, kind::HASH, kind::ZSET_2][rng.usize(..6)];
     let mut seen = std::collections::BTreeSet::new();
     if type_byte == kind::STRING {
@@ -411,7 +456,6 @@ fn errors_say_what_and_where_in_the_words_of_redis() {
     assert_eq!(kind_of(b"REDIS"), Some((5, LoadErrorKind::ShortRead)));
     assert_eq!(kind_of(b"REDIS0010\xfe\x10"), Some((11, LoadErrorKind::Database(16))));
     assert_eq!(kind_of(b"REDIS0010\x00\x01k\x05v"), Some((14, LoadErrorKind::ShortRead)));
-    assert_eq!(kind_of(&stream(b"0010", b"\x13\x01k\x00")).unwrap().1, LoadErrorKind::Unsupported("Streams"));
     assert_eq!(
         kind_of(&stream(b"0012", b"\x18\x01k\x00")).unwrap().1.clone(),
         LoadErrorKind::Unsupported("Hashes with field deadlines")

@@ -137,6 +137,13 @@ impl Block {
         HEADER + self.capacity()
     }
 
+    /// Moves the first `used` bytes to the smallest block that holds them, unless they are in one or are shared.
+    pub(super) fn shrink(&mut self, used: usize) {
+        if size_class(HEADER + used) < self.alloc_bytes() && !self.is_shared() {
+            *self = Block::copy_of(&self.bytes()[..used]);
+        }
+    }
+
     /// The bytes for overwriting in place; copies the first `used` of them first when the block is shared.
     /// O(1), or O(`used`) to unshare.
     #[inline]

@@ -155,6 +155,12 @@ impl Listpack {
         self.block.alloc_bytes()
     }
 
+    /// Gives back room that was asked for and is not needed. O(bytes) when there is some and no clone shares the block.
+    pub fn shrink_to_fit(&mut self) {
+        let used = self.total();
+        self.block.shrink(used);
+    }
+
     /// Whether a clone shares the block, so that the next edit copies it.
     pub fn is_shared(&self) -> bool {
         self.block.is_shared()

@@ -6,6 +6,7 @@ pub mod counted_tree;
 pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
+pub mod ordered_tree;
 pub mod prefetch;
 pub mod process;
 pub mod quicklist;

@@ -35,9 +35,7 @@ pub(super) fn reload(cx: &mut EngineCx<'_>) -> CmdResult {
 }
 
 pub(super) fn loadaof(cx: &mut EngineCx<'_>) -> CmdResult {
-    if cx.engine.durability.log.is_none() {
-        return Err(CommandError::fixed("ERR Error trying to load the AOF files, check server logs."));
-    }
+    // With the log off, what it left behind is loaded.
     cx.engine.flush_log();
     cx.engine.empty_for_loading();
     if let Err(line) = cx.engine.load_data(true) {

@@ -23,6 +23,12 @@ def place(g):
     return b"p%d" % g.randrange(30)
 
 
+def distances(g):
+    """A key for stored distances. As scores they are places in one spot, and searches would meet ties, of which the
+    reference's partial sort takes any."""
+    return b"distances%d" % g.randrange(3)
+
+
 @op(6)
 def geoadd(g):
     words = []
@@ -55,7 +61,9 @@ def geosearch(g):
     if g.chance(0.3):
         if count and (any_ or not order):
             return []
-        return one(b"GEOSEARCHSTORE", g.key(b"g"), g.key(b"g"), *words, *g.maybe(0.4, b"STOREDIST"))
+        if g.chance(0.4):
+            return one(b"GEOSEARCHSTORE", distances(g), g.key(b"g"), *words, b"STOREDIST")
+        return one(b"GEOSEARCHSTORE", g.key(b"g"), g.key(b"g"), *words)
     with_ = [w for w in (b"WITHCOORD", b"WITHDIST", b"WITHHASH") if g.chance(0.3)]
     how = "same_size" if any_ else "exact" if order or count else "unordered"
     return one(b"GEOSEARCH", g.key(b"g"), *words, *with_, how=how)
@@ -75,7 +83,7 @@ def georadius(g):
 @op(1)
 def store(g):
     words = [b"%d" % g.choice([1, 300, 20000]), unit(g), *g.maybe(0.2, b"ASC"), *g.maybe(0.1, b"WITHDIST")]
-    words += [g.choice([b"STORE", b"STOREDIST"]), g.key(b"g")]
+    words += g.choice([[b"STORE", g.key(b"g")], [b"STOREDIST", distances(g)]])
     ro = g.maybe(0.05, b"_RO")
     if g.chance(0.5):
         return one(b"".join([b"GEORADIUS", *ro]), g.key(b"g"), lon(g), lat(g), *words)
@@ -89,7 +97,7 @@ POLES = [b"85.05112878", b"-85.05112878", b"85", b"-84.9", b"0", b"67", b"-81"]
 @op(1)
 def edges(g):
     """Places and areas at the edges of the map, where cells wrap around; scores that are no places."""
-    key, member = g.key(b"g"), b"edge%d" % g.randrange(6)
+    key, member = b"edges%d" % g.randrange(3), b"edge%d" % g.randrange(6)
     add = one(b"GEOADD", key, g.choice(EDGES), g.choice(POLES), member)
     if g.chance(0.1):
         add += one(b"ZADD", key, g.choice([b"-1", b"4503599627370496", b"1e19", b"0.5", b"-1e300", b"inf"]), member)

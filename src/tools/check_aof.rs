@@ -69,13 +69,13 @@ pub(super) fn run(console: &mut Console, path: &Path, how: How) -> Outcome {
     Ok(())
 }
 
-/// Reads a manifest.
-pub(super) fn manifest(console: &mut Console, path: &Path) -> Result<Manifest, Failed> {
+/// Reads a manifest. Errors: a line with file and place.
+pub(super) fn manifest(path: &Path) -> Result<Manifest, String> {
     let text = read_file(&RealDisk::new(), path, MANIFEST_MAX_BYTES);
-    let text = text.map_err(|error| unreadable(console, path, &error))?;
+    let text = text.map_err(|error| format!("Cannot open file {}: {}", path.display(), reason(&error)))?;
     Manifest::parse(&text).map_err(|error| {
         let place = error.line.map(|(line, text)| format!(" line {line}: '{text}':")).unwrap_or_default();
-        console.fail(format!("{}:{place} {}", path.display(), error.reason))
+        format!("{}:{place} {}", path.display(), error.reason)
     })
 }
 
@@ -85,7 +85,7 @@ fn unreadable(console: &mut Console, path: &Path, error: &io::Error) -> Failed {
 
 fn set(console: &mut Console, path: &Path, how: How) -> Outcome {
     console.line("Start checking Multi Part AOF");
-    let manifest = manifest(console, path)?;
+    let manifest = manifest(path).map_err(|why| console.fail(why))?;
     let count = manifest.files().count();
     let folder = folder_of(path);
     for (index, file) in manifest.files().enumerate() {

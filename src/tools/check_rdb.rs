@@ -8,7 +8,7 @@
 use super::console::Console;
 use super::{Failed, Outcome};
 use crate::persist::disk::reason;
-use crate::rdb::{Item, LoadErrorKind, LoadOptions, ReadSource, Reader};
+use crate::rdb::{Item, LoadError, LoadErrorKind, LoadOptions, ReadSource, Reader};
 use std::io::Read;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,6 +28,19 @@ pub(super) fn load_options() -> LoadOptions {
 /// Milliseconds since 1970.
 pub(super) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// What is wrong with a snapshot, without the offset, in the words of redis-check-rdb.
+pub(super) fn problem(error: &LoadError) -> String {
+    match error.kind {
+        LoadErrorKind::ShortRead => "Unexpected EOF reading RDB file".to_owned(),
+        LoadErrorKind::Checksum { .. } => "RDB CRC error".to_owned(),
+        LoadErrorKind::Corrupt(what) => what.to_owned(),
+        LoadErrorKind::Read(kind) => kind.to_string(),
+        LoadErrorKind::UnknownType(byte) => format!("Invalid object type: {byte}"),
+        LoadErrorKind::Unsupported(what) => format!("{what} are not supported"),
+        _ => error.to_string(),
+    }
 }
 
 /// Checks a file.
@@ -61,7 +74,7 @@ pub(super) fn check(console: &mut Console, input: impl Read, path: &Path) -> Res
     let mut counts = Counts::default();
     let (mut selected, mut last_key) = (None, None);
     let now_ms = now_ms();
-    let problem = loop {
+    let wrong = loop {
         let item = reader.next();
         let offset = reader.offset();
         let mut select = |console: &mut Console, db: u32| {
@@ -104,25 +117,15 @@ pub(super) fn check(console: &mut Console, input: impl Read, path: &Path) -> Res
                 counts.tell(console);
                 return Ok(offset);
             }
-            Err(error) => {
-                break match error.kind {
-                    LoadErrorKind::ShortRead => "Unexpected EOF reading RDB file".to_owned(),
-                    LoadErrorKind::Checksum { .. } => "RDB CRC error".to_owned(),
-                    LoadErrorKind::Corrupt(what) => what.to_owned(),
-                    LoadErrorKind::Read(kind) => kind.to_string(),
-                    LoadErrorKind::UnknownType(byte) => format!("Invalid object type: {byte}"),
-                    LoadErrorKind::Unsupported(what) => format!("{what} are not supported"),
-                    _ => error.to_string(),
-                };
-            }
+            Err(error) => break problem(&error),
         }
     };
     let offset = reader.offset();
     console.line("--- RDB ERROR DETECTED ---");
-    console.line(format!("[offset {offset}] {problem}"));
+    console.line(format!("[offset {offset}] {wrong}"));
     if let Some(key) = last_key {
         console.line(format!("[additional info] The last sound key is '{}'", key.escape_ascii()));
     }
     counts.tell(console);
-    Err(console.fail(format!("{}: offset {offset}: {problem}", path.display())))
+    Err(console.fail(format!("{}: offset {offset}: {wrong}", path.display())))
 }

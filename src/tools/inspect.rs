@@ -5,13 +5,13 @@
 //!
 //! Left out: a log's requests themselves.
 
+use super::Outcome;
 use super::check_aof::manifest;
-use super::check_rdb::{load_options, now_ms};
+use super::check_rdb::{load_options, now_ms, problem};
 use super::console::Console;
 use super::listing::{Format, Row, Totals, header, row};
 use super::replay::{Part, replay};
 use super::source::{FileKind, kind_of};
-use super::{Failed, Outcome};
 use crate::object::Object;
 use crate::persist::disk::{folder_of, reason};
 use crate::rdb::{Item, ReadSource, Reader};
@@ -78,11 +78,7 @@ fn list(console: &mut Console, path: &Path, listing: &mut Listing) -> Result<(),
             false => log(console, &[part], listing),
         };
     }
-    let manifest = match manifest(console, path) {
-        Ok(manifest) => manifest,
-        // It has been said; there is nothing to add.
-        Err(Failed) => return Err(format!("{}: not inspected", path.display())),
-    };
+    let manifest = manifest(path)?;
     let folder = folder_of(path);
     let mut parts = Vec::new();
     for file in manifest.files() {
@@ -130,7 +126,7 @@ fn snapshot(console: &mut Console, path: &Path, is_base: bool, listing: &mut Lis
             }
             Ok(Item::End { .. }) => return Ok(true),
             Ok(_) => {}
-            Err(error) => return Err(format!("{}: offset {offset}: {error}", path.display())),
+            Err(error) => return Err(format!("{}: offset {offset}: {}", path.display(), problem(&error))),
         }
     }
     Ok(true)

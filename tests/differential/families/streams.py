@@ -17,6 +17,11 @@ def entry_id(g):
     return g.choice([b"0-0", b"x", b"", b"1-", b"-1", b"18446744073709551615-18446744073709551615", b"18446744073709551616", b"1-1-1"])
 
 
+def given_id(g):
+    """An id that a run of rising ones may well have given."""
+    return b"%d-%d" % (g.randint(61, 66), g.randint(1, 10)) if g.chance(0.8) else entry_id(g)
+
+
 def end(g):
     x = g.random()
     if x < 0.5:
@@ -42,7 +47,7 @@ def xadd(g):
 @op(3)
 def growing(g):
     """A run of rising ids, so that streams get long."""
-    key, start = g.key(b"x"), g.randint(61, 2000)
+    key, start = g.key(b"x"), g.randint(61, 66) if g.chance(0.8) else g.randint(67, 2000)
     return [op_ for i in range(g.choice([3, 10, 30])) for op_ in one(b"XADD", key, b"%d-%d" % (start, i + 1), b"f", b"%d" % i, b"g", b"v")]
 
 
@@ -58,7 +63,7 @@ def xrange(g):
 
 @op(1)
 def xdel(g):
-    return one(b"XDEL", g.key(b"x"), *[entry_id(g) for _ in range(g.randint(1, 4))])
+    return one(b"XDEL", g.key(b"x"), *[given_id(g) for _ in range(g.randint(1, 4))])
 
 
 @op(1)
@@ -94,12 +99,12 @@ def xgroup(g):
 @op(3)
 def xreadgroup(g):
     key = g.key(b"x")
-    return one(b"XREADGROUP", b"GROUP", g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c2"]), *g.maybe(0.4, b"COUNT", g.count()), *g.maybe(0.15, b"NOACK"), b"STREAMS", key, b">" if g.chance(0.7) else entry_id(g))
+    return one(b"XREADGROUP", b"GROUP", g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c2"]), *g.maybe(0.4, b"COUNT", g.count()), *g.maybe(0.15, b"NOACK"), b"STREAMS", key, b">" if g.chance(0.7) else g.choice([b"0", entry_id(g)]))
 
 
 @op(1.5)
 def xack(g):
-    return one(b"XACK", g.key(b"x"), g.choice([b"g1", b"g2"]), *[entry_id(g) for _ in range(g.randint(1, 4))])
+    return one(b"XACK", g.key(b"x"), g.choice([b"g1", b"g2"]), *[given_id(g) for _ in range(g.randint(1, 4))])
 
 
 @op(1)
@@ -174,24 +179,24 @@ def read_several(g):
     return one(b"XREADGROUP", b"GROUP", b"g1", g.choice([b"c1", b"c3"]), *g.maybe(0.4, b"COUNT", g.count()), *g.maybe(0.2, b"NOACK"), b"STREAMS", *keys, *ids)
 
 
-@op(0.5)
+@op(1.5)
 def claim_odd(g):
     """XCLAIM with any of its options."""
     words = []
     for _ in range(g.randint(1, 4)):
         words += g.choice([[b"IDLE", b"1000"], [b"IDLE", b"x"], [b"TIME", b"1"], [b"TIME", b"-5"], [b"RETRYCOUNT", g.small()], [b"FORCE"], [b"JUSTID"], [b"LASTID", entry_id(g)], [b"LASTID"], [b"more"]])
     idle = g.choice([b"0", b"0", b"0", b"10000000", b"-1", b"x"])
-    return one(b"XCLAIM", g.key(b"x"), g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c4"]), idle, *[entry_id(g) for _ in range(g.randint(1, 3))], *words)
+    return one(b"XCLAIM", g.key(b"x"), g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c4"]), idle, *[given_id(g) for _ in range(g.randint(1, 3))], *words)
 
 
-@op(1)
+@op(2)
 def xclaim(g):
-    return one(b"XCLAIM", g.key(b"x"), g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c2", b"c3"]), b"0", *[entry_id(g) for _ in range(g.randint(1, 3))], *g.maybe(0.3, b"JUSTID"), *g.maybe(0.2, b"FORCE"), *g.maybe(0.2, b"RETRYCOUNT", g.small()))
+    return one(b"XCLAIM", g.key(b"x"), g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c2", b"c3"]), b"0", *[given_id(g) for _ in range(g.randint(1, 3))], *g.maybe(0.3, b"JUSTID"), *g.maybe(0.2, b"FORCE"), *g.maybe(0.2, b"RETRYCOUNT", g.small()))
 
 
 @op(0.7)
 def xautoclaim(g):
-    return one(b"XAUTOCLAIM", g.key(b"x"), g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c2"]), g.choice([b"0", b"0", b"0", b"10000000", b"x"]), g.choice([entry_id(g), end(g)]), *g.maybe(0.4, b"COUNT", g.count()), *g.maybe(0.3, b"JUSTID"), *g.maybe(0.02, b"more"))
+    return one(b"XAUTOCLAIM", g.key(b"x"), g.choice([b"g1", b"g2"]), g.choice([b"c1", b"c2"]), g.choice([b"0", b"0", b"0", b"10000000", b"x"]), g.choice([given_id(g), end(g)]), *g.maybe(0.4, b"COUNT", g.count()), *g.maybe(0.3, b"JUSTID"), *g.maybe(0.02, b"more"))
 
 
 @op(0.5)
@@ -199,6 +204,6 @@ def xinfo(g):
     return one(b"XINFO", b"GROUPS", g.key(b"x"))
 
 
-@op(0.4)
+@op(1)
 def delete(g):
     return one(b"DEL", g.key(b"x"))

@@ -61,6 +61,8 @@ bitflags! {
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// Runs the requests of a log that is being loaded.
+        const LOADER = 1 << 30;
         /// The soft output limit is exceeded since `soft_limit_since`.
         const SOFT_LIMIT = 1 << 23;
     }
@@ -102,6 +104,8 @@ pub enum BlockedOn {
     Pause,
     /// Replicas to acknowledge an offset (WAIT).
     Replicas,
+    /// A snapshot to be written (SAVE).
+    Save,
 }
 
 /// A client that waits.
@@ -219,6 +223,8 @@ pub struct Client {
     pub commands: u64,
     /// Since when the soft output limit is exceeded.
     pub soft_limit_since: UnixMs,
+    /// The log's offset up to which the log must be durable before the output may be sent.
+    pub stamp: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -254,6 +260,7 @@ impl Client {
             net_out: 0,
             commands: 0,
             soft_limit_since: UnixMs(0),
+            stamp: 0,
             output_peak: 0,
             endpoints: Box::new(endpoints),
             identity: None,

@@ -166,6 +166,54 @@ impl CommandError {
     pub const SORT_NOT_DOUBLE: CommandError =
         CommandError::fixed("ERR One or more scores can't be converted into double");
 
+    // Bitmaps, HyperLogLogs, geo.
+    /// A bit offset that is no integer, negative, or beyond the longest string.
+    pub const BIT_OFFSET: CommandError = CommandError::fixed("ERR bit offset is not an integer or out of range");
+    /// SETBIT of something else than 0 or 1.
+    pub const BIT_VALUE: CommandError = CommandError::fixed("ERR bit is not an integer or out of range");
+    /// BITPOS of something else than 0 or 1.
+    pub const BIT_ARGUMENT: CommandError = CommandError::fixed("ERR The bit argument must be 1 or 0.");
+    /// BITOP NOT of several sources.
+    pub const BITOP_NOT_SOURCES: CommandError =
+        CommandError::fixed("ERR BITOP NOT must be called with a single source key.");
+    /// A type of field that BITFIELD does not know.
+    pub const BITFIELD_TYPE: CommandError = CommandError::fixed(
+        "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
+    );
+    /// A way of overflowing that BITFIELD does not know.
+    pub const BITFIELD_OVERFLOW: CommandError = CommandError::fixed("ERR Invalid OVERFLOW type specified");
+    /// BITFIELD_RO with a write.
+    pub const BITFIELD_READ_ONLY: CommandError =
+        CommandError::fixed("ERR BITFIELD_RO only supports the GET subcommand");
+    /// A string that is no HyperLogLog.
+    pub const NOT_HYPERLOGLOG: CommandError =
+        CommandError::fixed("WRONGTYPE Key is not a valid HyperLogLog string value.");
+    /// A HyperLogLog whose registers cannot be read.
+    pub const HYPERLOGLOG_CORRUPT: CommandError = CommandError::fixed("INVALIDOBJ Corrupted HLL object detected");
+    /// PFDEBUG DECODE of a dense HyperLogLog.
+    pub const HYPERLOGLOG_NOT_SPARSE: CommandError = CommandError::fixed("ERR HLL encoding is not sparse");
+    /// PFDEBUG of a missing key.
+    pub const KEY_DOES_NOT_EXIST: CommandError = CommandError::fixed("ERR The specified key does not exist");
+    /// A radius that is no number.
+    pub const RADIUS_NOT_NUMERIC: CommandError = CommandError::fixed("ERR need numeric radius");
+    /// A radius below zero.
+    pub const RADIUS_NEGATIVE: CommandError = CommandError::fixed("ERR radius cannot be negative");
+    /// A box's width that is no number.
+    pub const WIDTH_NOT_NUMERIC: CommandError = CommandError::fixed("ERR need numeric width");
+    /// A box's height that is no number.
+    pub const HEIGHT_NOT_NUMERIC: CommandError = CommandError::fixed("ERR need numeric height");
+    /// A box with a side below zero.
+    pub const BOX_NEGATIVE: CommandError = CommandError::fixed("ERR height or width cannot be negative");
+    /// A unit of length that is unknown.
+    pub const UNSUPPORTED_UNIT: CommandError =
+        CommandError::fixed("ERR unsupported unit provided. please use M, KM, FT, MI");
+    /// A search around a member that is not there.
+    pub const MEMBER_WITHOUT_POSITION: CommandError = CommandError::fixed("ERR could not decode requested zset member");
+    /// A search for no place at all.
+    pub const GEO_COUNT_NOT_POSITIVE: CommandError = CommandError::fixed("ERR COUNT must be > 0");
+    /// ANY without COUNT.
+    pub const ANY_WITHOUT_COUNT: CommandError = CommandError::fixed("ERR the ANY argument requires COUNT argument");
+
     // DUMP and RESTORE.
     /// RESTORE without REPLACE onto a key that is there.
     pub const BUSY_KEY: CommandError = CommandError::fixed("BUSYKEY Target key name already exists.");
@@ -361,6 +409,37 @@ impl CommandError {
     /// A TTL the command does not accept (`name` in lower case).
     pub fn invalid_expire(name: &str) -> CommandError {
         CommandError::new(format!("ERR invalid expire time in '{name}' command"))
+    }
+
+    /// BITOP of fewer sources than the operation, named in any case, needs.
+    pub fn bitop_sources(operation: &[u8]) -> CommandError {
+        let operation = String::from_utf8_lossy(operation).to_ascii_uppercase();
+        CommandError::new(format!("ERR BITOP {operation} must be called with at least two source keys."))
+    }
+
+    /// A PFDEBUG subcommand that is not there.
+    pub fn unknown_pfdebug(subcommand: &[u8]) -> CommandError {
+        let mut text = b"ERR Unknown PFDEBUG subcommand '".to_vec();
+        text.extend_from_slice(quoted_part(subcommand, usize::MAX));
+        text.push(b'\'');
+        CommandError::from_bytes(text)
+    }
+
+    /// Coordinates outside the map.
+    pub fn coordinates(longitude: f64, latitude: f64) -> CommandError {
+        CommandError::new(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"))
+    }
+
+    /// A search that stores its result and is asked for what it would reply (`what` stores).
+    pub fn store_with_reply(what: &str) -> CommandError {
+        CommandError::new(format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"))
+    }
+
+    /// A search without its `choices`, by the name the command was called by.
+    pub fn exactly_one_of(choices: &str, name: &[u8]) -> CommandError {
+        let mut text = format!("ERR exactly one of {choices} can be specified for ").into_bytes();
+        text.extend_from_slice(name);
+        CommandError::from_bytes(text)
     }
 
     /// The text with its code.

@@ -106,6 +106,7 @@ impl Engine {
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
+            hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
             stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
             stream_node_max_entries: size(Key::StreamNodeMaxEntries),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
@@ -123,6 +124,7 @@ impl Engine {
             self.eviction_pool.clear();
         }
         self.options = options;
+        self.follow_log_options();
         self.listening_changed();
     }
 

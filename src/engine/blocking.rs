@@ -4,10 +4,13 @@ use super::ClientIndex;
 use crate::base::ids::{DbIndex, UnixMs};
 use std::collections::{BTreeMap, HashMap};
 
+/// Clients by their number in the order of arrival.
+type Queue = BTreeMap<u64, ClientIndex>;
+
 /// The registry of waiting clients. What each waits for is in its `Client::blocked`.
 #[derive(Debug, Default)]
 pub struct Blocking {
-    by_key: HashMap<(DbIndex, Box<[u8]>), BTreeMap<u64, ClientIndex>>,
+    by_key: HashMap<(DbIndex, Box<[u8]>), Queue>,
     timeouts: BTreeMap<(UnixMs, u64), ClientIndex>,
     next_ticket: u64,
     clients: usize,

@@ -55,6 +55,8 @@ impl Engine {
         if now >= self.cron.next_tick && !self.debug.pause_cron {
             self.tick();
         }
+        self.save_if_due();
+        self.rewrite_if_due();
         if self.tracking.is_active() {
             self.bound_tracking_table();
             self.broadcast_invalidations();

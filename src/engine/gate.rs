@@ -46,12 +46,21 @@ impl Engine {
         {
             return Verdict::Refuse(error);
         }
+        let writes = self.table.get(id).has(Flag::Write);
+        if (writes || in_multi)
+            && let Some(error) = self.write_refusal(index, id, writes)
+        {
+            return Verdict::Refuse(error);
+        }
         let client = &self.clients[index];
         if client.subscriptions.is_some() && client.in_pubsub_mode() && !self.table.get(id).allowed_while_subscribed() {
             return Verdict::Refuse(CommandError::new(format!(
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
                 self.table.get(id).name
             )));
+        }
+        if self.durability.loading.is_some() && !meta.flags.has(Flag::Loading) {
+            return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id) {
             return Verdict::Postpone;
@@ -60,6 +69,19 @@ impl Engine {
             return Verdict::Queue;
         }
         Verdict::Pass
+    }
+
+    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does.
+    fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+        if self.durability.is_fine() {
+            return None;
+        }
+        let queued_writes = || {
+            let transaction = self.clients[index].transaction.as_ref();
+            transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
+        };
+        let concerned = writes || self.table.get(id).name == "exec" && queued_writes();
+        if concerned { self.disk_trouble() } else { None }
     }
 
     #[cold]

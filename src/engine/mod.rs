@@ -9,8 +9,10 @@ pub mod blocking;
 pub mod commands;
 pub mod context;
 pub mod cron;
+pub mod durability;
 pub mod gate;
 pub mod intake;
+pub mod log_control;
 pub mod memory;
 pub mod monitor;
 pub mod propagate;
@@ -23,7 +25,7 @@ pub mod watch;
 use crate::base::ids::{ClientId, DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::Effects;
-use crate::config::Config;
+use crate::config::{Config, Key};
 use crate::keyspace::evict::EvictionPool;
 use crate::keyspace::{Garbage, Keyspace};
 use crate::object::Limits;
@@ -51,7 +53,7 @@ pub enum Ask {
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged {
         /// Which.
-        keys: Vec<crate::config::Key>,
+        keys: Vec<Key>,
         /// What the rim got ready for it.
         prepared: Prepared,
     },
@@ -134,6 +136,9 @@ pub struct Prepared {
     pub dir: Option<Vec<u8>>,
 }
 
+/// Why a change of directives cannot be followed: the key that is to blame and the reason for the client.
+pub type Unprepared = (Key, String);
+
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.
 #[derive(Clone, Copy)]
 pub struct Senses {
@@ -151,9 +156,17 @@ pub struct Senses {
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
     /// and the keys that differ. Errors: the key that is to blame and the reason.
-    pub prepare: fn(&Config, &Config, &[crate::config::Key]) -> Result<Prepared, (crate::config::Key, String)>,
+    pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
     pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+}
+
+/// What the threads that write files need of the rim.
+pub struct Files {
+    /// The disk.
+    pub disk: std::sync::Arc<dyn crate::persist::Disk>,
+    /// Wakes the loop; called by other threads.
+    pub notify: crate::persist::Notify,
 }
 
 /// All state of the server.
@@ -219,6 +232,8 @@ pub struct Engine {
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
     effects: Effects,
+    /// Log and snapshots.
+    pub durability: durability::Durability,
     /// What is repeated in the append-only file.
     pub propagation: propagate::Propagation,
     unit_depth: u32,
@@ -234,8 +249,15 @@ pub struct Engine {
 
 impl Engine {
     /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
-    pub fn new(config: Config, facts: Facts, senses: Senses, seed: u64) -> Result<Engine, (usize, &'static str)> {
-        let databases = config.integer(crate::config::Key::Databases).max(1) as usize;
+    pub fn new(
+        config: Config,
+        facts: Facts,
+        senses: Senses,
+        files: Files,
+        seed: u64,
+    ) -> Result<Engine, (usize, &'static str)> {
+        let facts_started_at = facts.started_at;
+        let databases = config.integer(Key::Databases).max(1) as usize;
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
             options: apply::Options::default(),
@@ -267,6 +289,7 @@ impl Engine {
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             effects: Effects::default(),
+            durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
             unit_depth: 0,
             running: None,

@@ -45,6 +45,14 @@ impl Engine {
         }
     }
 
+    /// The reply that ends a wait is not written for a client that wants none (CLIENT REPLY OFF).
+    pub(super) fn take_back_unwanted(&mut self, index: ClientIndex, mark: crate::resp::reply::Mark) {
+        let client = &mut self.clients[index];
+        if client.flags.contains(ClientFlags::REPLY_OFF) {
+            client.out.rollback(mark);
+        }
+    }
+
     /// What lasts for one command ends: CLIENT REPLY SKIP and CLIENT CACHING; replies nobody wants are taken back.
     #[cold]
     fn after_unusual(&mut self, index: ClientIndex, mark: crate::resp::reply::Mark) {
@@ -201,6 +209,9 @@ impl Engine {
         if self.propagation.on {
             self.propagate(db, args, self.keyspace.log.dirty != before);
         }
+        if self.durability.always {
+            self.stamp(index, id, args, self.keyspace.log.dirty != before);
+        }
         result
     }
 
@@ -292,6 +303,31 @@ impl Engine {
         }));
     }
 
+    /// Holds a client until [`Engine::answer`].
+    pub(crate) fn hold(&mut self, index: ClientIndex, on: BlockedOn, args: Args<'_>) {
+        let ticket = self.blocking.ticket();
+        let client = &mut self.clients[index];
+        client.blocked = Some(Box::new(Blocked {
+            on,
+            db: client.db,
+            until: None,
+            command: client.last_command,
+            args: args.to_owned(),
+            ticket,
+            since: self.now,
+            ran_for: std::time::Duration::ZERO,
+        }));
+    }
+
+    /// Answers a client that was held, and lets it go on.
+    pub(crate) fn answer(&mut self, index: ClientIndex, write: impl FnOnce(&mut crate::resp::reply::Reply)) {
+        if self.clients.contains(index) && self.release_blocked(index).is_some() {
+            self.lend_buffer(index);
+            write(&mut self.clients[index].out);
+            self.resume(index);
+        }
+    }
+
     /// Holds a command until CLIENT PAUSE ends.
     fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
         let ticket = self.blocking.ticket();
@@ -319,6 +355,7 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
+            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -334,6 +371,7 @@ impl Engine {
         let Some(blocked) = self.release_blocked(index) else { return };
         self.lend_buffer(index);
         let reply = &mut self.clients[index].out;
+        let mark = reply.mark();
         match (error, &blocked.on) {
             (Some(error), _) => {
                 reply.error(error.text());
@@ -342,8 +380,9 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause) => {}
+            (None, BlockedOn::Pause | BlockedOn::Save) => {}
         }
+        self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
         self.table.get_mut(blocked.command).stats.ran(blocked.ran_for.as_nanos() as u64, self.options.latency_tracking);
         self.resume(index);

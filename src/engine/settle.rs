@@ -171,7 +171,9 @@ impl Engine {
             }
             let (id, args) = (blocked.command, blocked.args.clone());
             self.lend_buffer(index);
+            let mark = self.clients[index].out.mark();
             if !self.run(index, id, args.as_args(), Some(key)) {
+                self.take_back_unwanted(index, mark);
                 self.release_blocked(index);
                 self.resume(index);
                 self.absorb(Some(index), ready);

@@ -158,10 +158,7 @@ mod tests {
         assert_eq!(bench.run_args(&[b"RESTORE", b"t", b"1000", &bytes]), b"+OK\r\n");
         let repeated = bench.propagated().pop().unwrap();
         assert!(repeated.starts_with(&format!("RESTORE t {} ", bench.now() + 1000)) && repeated.ends_with(" ABSTTL"));
-        assert_eq!(
-            (bench.events(), bench.run("PTTL t")),
-            (vec!["restore t".into()], ":1000\r\n".into())
-        );
+        assert_eq!((bench.events(), bench.run("PTTL t")), (vec!["restore t".into()], ":1000\r\n".into()));
         assert_eq!(bench.run_args(&[b"RESTORE", b"t", b"1", &bytes, b"REPLACE", b"absttl"]), b"+OK\r\n");
         assert_eq!((bench.propagated(), bench.events()), (vec!["DEL t".into()], vec!["del t".into()]));
         assert_eq!(bench.run_args(&[b"RESTORE", b"t", b"1", &bytes, b"ABSTTL"]), b"+OK\r\n");

@@ -92,8 +92,10 @@ impl<'a> DbMut<'a> {
         }
         let now = self.keyspace.now;
         let expired = self.table().get(hash, key).and_then(Object::deadline).is_some_and(|at| now.0 > at as i64);
-        if expired && self.keyspace.expire_mode == ExpireMode::Remove {
-            self.expire(hash, key);
+        match self.keyspace.expire_mode {
+            ExpireMode::Remove if expired => self.expire(hash, key),
+            ExpireMode::Ignore => return false,
+            _ => {}
         }
         expired
     }
@@ -280,10 +282,10 @@ impl<'a> DbMut<'a> {
             return;
         };
         let old_deadline = object.deadline();
-        if old_deadline.is_some_and(|at| now.0 > at as i64) {
+        if old_deadline.is_some_and(|at| now.0 > at as i64) && keyspace.expire_mode != ExpireMode::Ignore {
             match keyspace.expire_mode {
                 ExpireMode::Remove => self.expire(hash, key),
-                ExpireMode::HideOnly => self.delete_hashed(hash, key),
+                ExpireMode::HideOnly | ExpireMode::Ignore => self.delete_hashed(hash, key),
             }
             self.put_new(hash, key, body, expiry);
             return;
@@ -325,6 +327,17 @@ impl<'a> DbMut<'a> {
         if let Some(old) = self.table_mut().insert(hash, object) {
             self.keyspace.discard(old);
         }
+    }
+
+    /// Stores a record that was loaded; false when the key is there already.
+    pub fn insert_loaded(&mut self, object: Object) -> bool {
+        let hash = hash(object.key());
+        let table = self.table_mut();
+        if table.get(hash, object.key()).is_some() {
+            return false;
+        }
+        table.insert(hash, object);
+        true
     }
 
     /// Takes a key with its value out of the database.

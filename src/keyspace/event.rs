@@ -5,6 +5,8 @@
 #[repr(u16)]
 #[allow(missing_docs)]
 pub enum EventClass {
+    /// No letter: never published.
+    Unannounced = 0,
     Generic = 1 << 2,
     String = 1 << 3,
     List = 1 << 4,
@@ -83,6 +85,7 @@ events! {
     ZRANGESTORE = SortedSet "zrangestore";
     ZPOPMIN = SortedSet "zpopmin";
     ZPOPMAX = SortedSet "zpopmax";
+    GEORADIUSSTORE = SortedSet "georadiusstore";
     GEOSEARCHSTORE = SortedSet "geosearchstore";
     PFADD = String "pfadd";
     XADD = Stream "xadd";
@@ -98,4 +101,5 @@ events! {
     EVICTED = Evicted "evicted";
     KEY_MISS = KeyMiss "keymiss";
     NEW = New "new";
+    UNANNOUNCED = Unannounced "unannounced";
 }

@@ -14,7 +14,7 @@ impl Keyspace {
     /// Removes up to `limit` keys whose deadline has passed, going round the databases; returns whether more are due.
     /// Bounded by `limit` removals plus the nodes that lead to them.
     pub fn expire_slice(&mut self, limit: usize) -> bool {
-        if self.expire_mode == ExpireMode::HideOnly {
+        if self.expire_mode != ExpireMode::Remove {
             return false;
         }
         let (now, dbs) = (self.now.0, self.dbs.len());

@@ -32,6 +32,8 @@ pub enum ExpireMode {
     Remove,
     /// The key is hidden from reads and left to the primary to remove.
     HideOnly,
+    /// Nothing: what is being repeated happened before the deadline, and says itself what expired (a log being loaded).
+    Ignore,
 }
 
 /// Something big that is to be dropped where it stalls nobody.

@@ -166,7 +166,7 @@ fn request(bytes: &[u8], at: usize, spans: &mut Vec<Span>) -> Result<Line, Stop>
         let end = start.checked_add(len).filter(|&end| end <= isize::MAX as usize - 2).ok_or(Stop::Damaged(at))?;
         match bytes.get(end..end + 2) {
             Some(b"\r\n") => {}
-            Some(_) => return Err(Stop::Damaged(end)),
+            Some(bytes) => return Err(Stop::Damaged(end + usize::from(bytes[0] == b'\r'))),
             None if matches!(bytes.get(end), Some(&byte) if byte != b'\r') => return Err(Stop::Damaged(end)),
             None => return Err(Stop::NeedMore),
         }
@@ -181,7 +181,7 @@ fn line(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     let window = &bytes[at..bytes.len().min(at + LINE_MAX_BYTES)];
     match memchr::memchr(b'\n', window) {
         Some(length) => Ok(at + length + 1),
-        None if window.len() == LINE_MAX_BYTES => Err(Stop::Damaged(at)),
+        None if window.len() == LINE_MAX_BYTES => Err(Stop::Damaged(at + memchr::memchr(0, window).unwrap_or(0))),
         None => Err(Stop::NeedMore),
     }
 }

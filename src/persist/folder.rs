@@ -144,7 +144,8 @@ impl AofFolder {
             return Ok(None);
         }
         let named = self.manifest.base.as_ref().is_some_and(|base| base.name == *stem) && !self.disk.exists(&new);
-        if !self.manifest.is_empty() && !(named && self.manifest.increments.is_empty()) {
+        let begun = named && self.manifest.increments.is_empty();
+        if !self.manifest.is_empty() && !begun {
             return Ok(None);
         }
         self.create().map_err(|error| {
@@ -210,8 +211,22 @@ impl AofFolder {
         file.sync_all()?;
         // The name first: a manifest that names a missing file is refused.
         self.disk.sync_folder(&self.names.folder_path())?;
-        self.persist(manifest)?;
+        self.persist(manifest).inspect_err(|_| self.remove_unless_named(&name))?;
         Ok((file, name))
+    }
+
+    /// Removes a file of a step that failed, if it is certain that the manifest on the disk does not name it.
+    fn remove_unless_named(&self, name: &str) {
+        let text = read_file(&*self.disk, &self.names.manifest_path(), MANIFEST_MAX_BYTES);
+        let known = match text {
+            Ok(text) => Manifest::parse(&text).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Manifest::default()),
+            Err(_) => None,
+        };
+        if known.is_some_and(|known| known.files().all(|file| file.name != name)) {
+            // Else it only takes space.
+            let _ = self.disk.remove(&self.names.path(name));
+        }
     }
 
     /// Opens the increment of a log that has just been turned on, empty and outside the manifest.
@@ -231,14 +246,17 @@ impl AofFolder {
         let mut manifest = self.manifest.clone();
         let name = manifest.replace_base(&self.names.stem, format, increment == InUse::Last);
         let path = self.names.path(&name);
-        self.disk.rename(temp, &path)?;
+        self.disk.rename(temp, &path).inspect_err(|_| {
+            // A leftover is removed at the next start.
+            let _ = self.disk.remove(temp);
+        })?;
         if increment == InUse::Temp {
             let incr = manifest.add_increment(&self.names.stem);
             self.disk.rename(&self.names.path(&self.names.temp_increment()), &self.names.path(&incr))?;
         }
         self.disk.sync_folder(&self.names.folder_path())?;
         let len = self.disk.len(&path)?;
-        self.persist(manifest)?;
+        self.persist(manifest).inspect_err(|_| self.remove_unless_named(&name))?;
         Ok((name, len))
     }
 
@@ -406,6 +424,7 @@ mod tests {
         assert!(folder.add_increment().is_err());
         disk.fail_writes(None);
         assert_eq!(folder.add_increment().unwrap().1, "log.3.incr.aof");
+        assert!(!disk.exists(Path::new("/aof/log.2.incr.aof")));
     }
 
     #[test]

@@ -16,17 +16,28 @@
 //! comes back as [`Note`]s.
 
 pub mod aof;
+mod commands;
 pub mod disk;
 pub mod folder;
+pub mod load;
+pub mod load_job;
 mod log_file;
 pub mod manifest;
+#[cfg(test)]
+mod reference;
+pub mod rewrite;
+pub mod save;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod worker;
 
 pub use disk::{Disk, RealDisk};
 pub use folder::{AofFolder, AofNames};
+pub use load::{LoadError, LoadItem, LoadOptions, Loaded, Origin, Request, load};
+pub use load_job::{LoadJob, Step};
 pub use manifest::{BaseFormat, Manifest};
+pub use rewrite::{Outcome, Rewrite, RewriteLimit, RewriteOptions, start_log};
+pub use save::{Progress, SaveJob, Saved, Snapshot, SnapshotOptions, save_snapshot};
 pub use worker::{AofWriter, Begin, Policy, Status, Until, WriterOptions};
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -67,6 +67,7 @@ struct State {
     crash_at: Option<u64>,
     fail_writes: Option<i32>,
     fail_syncs: Option<i32>,
+    fail_names: Option<i32>,
     room: Option<u64>,
     uptime: Duration,
 }
@@ -114,6 +115,11 @@ impl FakeDisk {
     /// Lets every sync of a file fail with this error number and forget the bytes, or none.
     pub fn fail_syncs(&self, errno: Option<i32>) {
         self.state().fail_syncs = errno;
+    }
+
+    /// Lets every rename fail with this error number, or none.
+    pub fn fail_names(&self, errno: Option<i32>) {
+        self.state().fail_names = errno;
     }
 
     /// Lets writes fall short, then fail with ENOSPC, after so many further bytes.
@@ -296,6 +302,9 @@ impl Disk for FakeDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
+        if let Some(errno) = state.fail_names {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         state.tick(1)?;
         let inode = state.names.remove(from).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
         state.names.insert(to.to_owned(), inode);

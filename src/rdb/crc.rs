@@ -22,7 +22,7 @@ mod tests {
 
     #[test]
     fn a_checksum_may_be_taken_in_parts() {
-        let bytes: Vec<u8> = (0..5_000u32).map(|n| (n * n >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..5_000u32).map(|n| ((n * n) >> 3) as u8).collect();
         let whole = crc64(0, &bytes);
         for cut in [0, 1, 7, 8, 100, 255, 256, 257, 4_999, 5_000] {
             assert_eq!(crc64(crc64(0, &bytes[..cut]), &bytes[cut..]), whole, "{cut}");

@@ -6,20 +6,17 @@
 
 use super::input::{Input, Source, Text};
 use super::{LoadError, LoadErrorKind, kind, node, old, stream};
-use crate::base::float;
+use crate::base::num;
 use crate::object::hash::Field;
 use crate::object::list::{End, List};
 use crate::object::set::{Member, Set};
-use crate::object::sorted_set::{Scored, Scores};
+use crate::object::sorted_set::{Scored, SortedSet};
 use crate::object::{Container, Limits, Typed, Value};
 use crate::structs::intset::IntSet;
 use crate::structs::listpack::{Item, Listpack, parse_int};
 use crate::structs::quicklist::{Chunk, Quicklist};
-use crate::structs::score_tree::ScoreTree;
-use crate::structs::table::{Entry, Table, hash};
-use crate::structs::thin::ThinBytes;
+use crate::structs::table::{Table, hash};
 use smallvec::SmallVec;
-use std::cmp::Ordering;
 use triomphe::ThinArc;
 
 /// Entries that room is made for before they have been seen.
@@ -168,6 +165,7 @@ impl Blocks<'_> {
             (None, chunk) => {
                 let (fill, depth) = (self.limits.list_max_listpack_size, self.limits.list_compress_depth);
                 let mut list = Box::new(Quicklist::new(i64::from(fill), i64::from(depth)));
+                list.set_packed_threshold(self.limits.list_packed_threshold);
                 if let Some(pack) = self.only.take() {
                     list.push_node(Chunk::Packed(pack));
                 }
@@ -450,7 +448,7 @@ fn sorted_set<S: Source>(
         if score.is_nan() {
             return Err(input.corrupt("Zset with NAN score detected"));
         }
-        entries.push(scored(&member, score));
+        entries.push(Scored::new(&member, score));
     }
     if entries.is_empty() {
         return Ok(None);
@@ -465,68 +463,21 @@ fn old_score<S: Source>(input: &mut Input<S>) -> Result<f64, LoadError> {
         254 => Ok(f64::INFINITY),
         253 => Ok(f64::NAN),
         len => {
-            let score = float::parse_f64(input.bytes(u64::from(len))?);
+            let score = num::parse_f64(input.bytes(u64::from(len))?);
             score.ok_or_else(|| input.corrupt("Error reading double value"))
         }
     }
 }
 
-fn scored(member: &[u8], score: f64) -> Scored {
-    Scored(ThinBytes::new(score, &[member]))
-}
-
-fn in_order(a: &Scored, b: &Scored) -> Ordering {
-    let scores = a.0.head().partial_cmp(&b.0.head()).unwrap_or(Ordering::Equal);
-    scores.then_with(|| a.key().cmp(b.key()))
-}
-
 /// A sorted set of entries in any order; `None` when a member comes twice. O(n) where they are in order, either way.
-fn scores(mut entries: Vec<Scored>, limits: &Limits) -> Option<Container> {
-    if let [first, .., last] = &entries[..]
-        && in_order(first, last).is_gt()
-    {
-        entries.reverse();
-    }
-    if !entries.is_sorted_by(|a, b| in_order(a, b).is_lt()) {
-        entries.sort_unstable_by(in_order);
-    }
-    let longest = entries.iter().map(|entry| entry.key().len()).max().unwrap_or(0);
-    if entries.len() <= limits.zset_max_listpack_entries
-        && longest <= limits.zset_max_listpack_value
-        && let Some(pack) = pack_scores(&entries)
-    {
-        return (!has_twins(&pack, 2)).then_some(Container::ZsetPacked(pack));
-    }
-    let mut table = Table::new();
-    for entry in &entries {
-        if table.insert(hash(entry.key()), entry.clone()).is_some() {
-            return None;
-        }
-    }
-    let tree = ScoreTree::from_sorted(entries.into_iter().map(|entry| (entry.0.head(), entry)));
-    Some(Container::ZsetTree(Box::new(Scores { table, tree })))
-}
-
-/// Entries in order as a listpack, if it holds them.
-fn pack_scores(entries: &[Scored]) -> Option<Listpack> {
-    /// A score's text is no longer.
-    const SCORE_MAX_LEN: usize = 32;
-    let mut pack = Listpack::new();
-    for entry in entries {
-        if !pack.would_fit(entry.key().len() + SCORE_MAX_LEN) {
-            return None;
-        }
-        pack.push_back(entry.key());
-        let score = entry.0.head();
-        // Integers as integers, where the way there and back is exact.
-        let whole = score as i64;
-        if whole as f64 == score && whole != i64::MAX && (whole != 0 || score.is_sign_positive()) {
-            pack.push_back_int(whole);
-        } else {
-            pack.push_back(float::format_f64_17g(score).as_bytes());
-        }
-    }
-    Some(pack)
+fn scores(entries: Vec<Scored>, limits: &Limits) -> Option<Container> {
+    let count = entries.len();
+    let set = SortedSet::from_entries(entries, limits);
+    let sound = match set.packed() {
+        Some(pack) => !has_twins(pack, 2),
+        None => set.len() == count,
+    };
+    sound.then(|| set.into_container())
 }
 
 /// A sorted set of a listpack. Members may be longer than the limit, as in Redis; only their number counts.
@@ -558,7 +509,7 @@ fn small_sorted_set<S: Source>(
     let mut items = pack.iter();
     while let (Some(member), Some(score)) = (items.next(), items.next()) {
         let score = stored_score(score).unwrap_or_default();
-        entries.push(scored(member.as_str_buf(&mut [0; 24]), score));
+        entries.push(Scored::new(member.as_str_buf(&mut [0; 24]), score));
     }
     // What was packed stays packed, however long its members are.
     let limits = Limits { zset_max_listpack_value: usize::MAX, ..limits.clone() };
@@ -568,7 +519,7 @@ fn small_sorted_set<S: Source>(
 fn stored_score(item: Item<'_>) -> Option<f64> {
     match item {
         Item::Int(value) => Some(value as f64),
-        Item::Bytes(bytes) => float::parse_f64(bytes).filter(|score| !score.is_nan()),
+        Item::Bytes(bytes) => num::parse_f64(bytes).filter(|score| !score.is_nan()),
     }
 }
 

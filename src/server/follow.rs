@@ -25,7 +25,7 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
             Key::Port => "Unable to listen on this port. Check server logs.",
             _ => "Failed to bind to specified addresses.",
         };
-        let successors = listen::succeed(old, new).map_err(|()| (key, reason.to_owned()))?;
+        let successors = listen::succeed(old, new).ok_or((key, reason.to_owned()))?;
         prepared.handle = Some(Box::new(successors));
     }
     if keys.contains(&Key::Dir) {

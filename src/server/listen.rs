@@ -89,13 +89,13 @@ pub struct Successors {
 }
 
 /// Binds the sockets a change of `port` or `bind` asks for, while those of before go on. What our own sockets hold (the
-/// port is the same, and an old address covers the new one) is left for when they are closed. Errors: an address that
-/// cannot be bound; nothing has changed then.
-pub fn succeed(old: &Config, new: &Config) -> Result<Successors, ()> {
+/// port is the same, and an old address covers the new one) is left for when they are closed. `None`: an address cannot
+/// be bound, and the log says which; nothing has changed then.
+pub fn succeed(old: &Config, new: &Config) -> Option<Successors> {
     let mut successors = Successors { bound: Vec::new(), after_closing: Vec::new() };
     let (port, backlog) = (new.integer(Key::Port) as u16, new.integer(Key::TcpBacklog) as i32);
     if port == 0 {
-        return Ok(successors);
+        return Some(successors);
     }
     let same_port = old.integer(Key::Port) as u16 == port;
     let mut missing = 0;
@@ -109,13 +109,13 @@ pub fn succeed(old: &Config, new: &Config) -> Result<Successors, ()> {
             Err(error) => {
                 tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
                 if !(optional && is_absent(&error)) {
-                    return Err(());
+                    return None;
                 }
                 missing += 1;
             }
         }
     }
-    if missing > 0 && missing == new.bind().len() { Err(()) } else { Ok(successors) }
+    if missing > 0 && missing == new.bind().len() { None } else { Some(successors) }
 }
 
 /// An address of `bind`, and whether it may be missing.

@@ -9,6 +9,8 @@ use crate::client::{ClientFlags, Endpoints};
 use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The shared state of the rim.
@@ -25,14 +27,18 @@ pub struct Rim {
     pub reclaim: Reclaim,
     /// Set when the process is to end.
     pub ending: Cell<Option<ShutdownHow>>,
-    executor: Notify,
+    /// Who asked for it, to be told if it fails.
+    pub ending_for: Cell<Option<ClientIndex>>,
+    /// Clients whose output waits for the log to be durable.
+    held_output: RefCell<Vec<ClientIndex>>,
+    executor: Arc<Notify>,
     awake: Cell<bool>,
     this: RefCell<std::rc::Weak<Rim>>,
 }
 
 impl Rim {
     /// The rim around an engine.
-    pub fn new(engine: Engine) -> Rc<Rim> {
+    pub fn new(engine: Engine, executor: Arc<Notify>) -> Rc<Rim> {
         let reclaim = Reclaim::start(engine.reclaim_pending.clone());
         let rim = Rc::new(Rim {
             engine: RefCell::new(engine),
@@ -41,7 +47,9 @@ impl Rim {
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
-            executor: Notify::new(),
+            ending_for: Cell::new(None),
+            held_output: RefCell::new(Vec::new()),
+            executor,
             awake: Cell::new(false),
             this: RefCell::new(std::rc::Weak::new()),
         });
@@ -97,6 +105,37 @@ impl Rim {
         }
     }
 
+    /// Loads the data in slices, with turns between them for clients to be told so; then opens the log. False when that
+    /// failed, which is in the log then.
+    pub async fn finish_loading(&self) -> bool {
+        const SLICE_NS: u64 = 5_000_000;
+        loop {
+            let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
+            let result = match ended {
+                Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
+                Some(Err(line)) => Err(line),
+                None => {
+                    self.run_turn();
+                    if self.ending.get().is_some() {
+                        tracing::warn!("Received shutdown while loading, exiting now.");
+                        return false;
+                    }
+                    tokio::select! {
+                        _ = self.executor.notified() => {}
+                        _ = tokio::time::sleep(Duration::from_millis(1)) => {}
+                    }
+                    self.awake.set(false);
+                    continue;
+                }
+            };
+            if let Err(lines) = result {
+                lines.lines().for_each(|line| tracing::warn!("{line}"));
+                return false;
+            }
+            return true;
+        }
+    }
+
     /// Takes a connection over: the engine learns of the client, a task reads it.
     pub fn accept(&self, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
         let unix = matches!(stream, Stream::Unix(_));
@@ -132,6 +171,31 @@ impl Rim {
         }
     }
 
+    /// Keeps a client's output until the log is durable up to its stamp.
+    pub fn hold_output(&self, index: ClientIndex) {
+        let mut held = self.held_output.borrow_mut();
+        if !held.contains(&index) {
+            held.push(index);
+        }
+    }
+
+    /// Puts clients whose stamp is reached back on the list of those whose output is to be sent.
+    pub fn release_output(&self, engine: &mut Engine) {
+        if self.held_output.borrow().is_empty() {
+            return;
+        }
+        self.held_output.borrow_mut().retain(|&index| {
+            if !engine.clients.contains(index) {
+                return false;
+            }
+            let wait = !engine.may_send(index);
+            if !wait {
+                engine.mark_dirty(index);
+            }
+            wait
+        });
+    }
+
     /// Starts a task that sends a client's remaining output as the socket takes it.
     pub fn start_writer(&self, index: ClientIndex) {
         let mut conns = self.conns.borrow_mut();
@@ -155,11 +219,16 @@ impl Rim {
         }
         // A slice at a time, so that one greedy reader does not hold the loop.
         const SLICE_BYTES: usize = 64 * 1024;
-        let client = &mut engine.clients[index];
-        let output = &client.out.as_slice()[client.sent..];
-        if output.is_empty() {
+        if engine.clients[index].output_bytes() == 0 {
             return false;
         }
+        if !engine.may_send(index) {
+            // Replies have been added that must wait for the log; the next turn that may starts a task again.
+            self.hold_output(index);
+            return false;
+        }
+        let client = &mut engine.clients[index];
+        let output = &client.out.as_slice()[client.sent..];
         match stream.try_write(&output[..output.len().min(SLICE_BYTES)]) {
             Ok(written) => {
                 client.sent += written;
@@ -198,11 +267,28 @@ impl Rim {
     pub fn do_asks(&self, engine: &mut Engine) {
         for ask in std::mem::take(&mut engine.asks) {
             match ask {
-                Ask::Shutdown { how, .. } => self.ending.set(Some(how)),
+                Ask::Shutdown { how, client } => {
+                    self.ending.set(Some(how));
+                    self.ending_for.set(client);
+                }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Crash => std::process::abort(),
             }
         }
+    }
+
+    /// The process goes on after all; who asked for its end is told.
+    pub fn shutdown_failed(&self) {
+        self.ending.set(None);
+        let mut engine = self.engine.borrow_mut();
+        if let Some(index) = self.ending_for.take()
+            && engine.clients.contains(index)
+        {
+            engine.lend_buffer(index);
+            engine.clients[index].out.error(b"ERR Errors trying to SHUTDOWN. Check logs.");
+            engine.mark_dirty(index);
+        }
+        self.wake();
     }
 
     /// Flushes what can be flushed before the process ends.

@@ -5,10 +5,14 @@ use super::{clock, follow, listen, log};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
 use crate::config::{Config, Key};
-use crate::engine::{Engine, Facts, ShutdownHow};
+use crate::engine::{Engine, Facts, Files, ShutdownHow};
+use crate::persist::{Disk, RealDisk};
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -84,13 +88,38 @@ fn serve(startup: Startup) -> ExitCode {
         return refuse("Configured to not listen anywhere, exiting.");
     }
     let pidfile = write_pidfile(&config);
-    let engine = match Engine::new(config, facts, clock::SENSES, seed[0] ^ seed[3]) {
+    let executor = Arc::new(Notify::new());
+    let waker = executor.clone();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+    let writes_files = config.boolean(Key::Appendonly) || !config.save_points().is_empty();
+    let _lock = match disk.lock_folder(Path::new(".")) {
+        Ok(lock) => Some(lock),
+        Err(error) if writes_files => return refuse(&error.to_string()),
+        Err(error) => {
+            // Nothing will be written unless somebody asks for it.
+            tracing::warn!("{error}");
+            None
+        }
+    };
+    let names = crate::persist::AofNames {
+        dir: ".".into(),
+        folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
+        stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
+    };
+    crate::persist::folder::remove_leftovers(&*disk, &names);
+    let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
+    let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
         Err((at, reason)) => {
             eprint!("{}", origins.blame_renamed(at, reason));
             return ExitCode::FAILURE;
         }
     };
+    tracing::info!("Server initialized");
+    let log = engine.config.boolean(Key::Appendonly);
+    if let Err(line) = engine.begin_load(log) {
+        return refuse(&line);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Every connection that one poll found readable is read before the executor runs.
@@ -100,7 +129,7 @@ fn serve(startup: Startup) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("Can't create the event loop: {error}")),
     };
-    let code = runtime.block_on(run(engine, bound));
+    let code = runtime.block_on(run(engine, bound, executor));
     if let Some(pidfile) = pidfile {
         let _ = std::fs::remove_file(pidfile);
     }
@@ -108,8 +137,8 @@ fn serve(startup: Startup) -> ExitCode {
     std::process::exit(if code { 0 } else { 1 });
 }
 
-async fn run(engine: Engine, bound: listen::Bound) -> bool {
-    let rim = Rim::new(engine);
+async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> bool {
+    let rim = Rim::new(engine, executor);
     let unix = !rim.engine.borrow().options.unix_socket.is_empty();
     {
         let engine = rim.engine.borrow();
@@ -120,14 +149,24 @@ async fn run(engine: Engine, bound: listen::Bound) -> bool {
         return false;
     }
     rim.engine.borrow_mut().started();
-    tracing::info!("Server initialized");
+    if !rim.finish_loading().await {
+        return false;
+    }
     tracing::info!("Ready to accept connections");
     if unix {
         tracing::info!("The server is now ready to accept connections at {}", rim.engine.borrow().options.unix_socket);
     }
-    rim.execute().await;
-    let how = rim.ending.get().unwrap_or_default();
-    let _ = how;
+    loop {
+        rim.execute().await;
+        let how = rim.ending.get().unwrap_or_default();
+        match rim.engine.borrow_mut().finish(how) {
+            Ok(()) => break,
+            Err(line) => {
+                tracing::warn!("{line}");
+                rim.shutdown_failed();
+            }
+        }
+    }
     rim.flush_all();
     if let Some(listeners) = rim.listeners.borrow_mut().take() {
         listeners.remove_socket_file();

@@ -182,8 +182,11 @@ impl Rim {
             let mut turn = self.turn.borrow_mut();
             let mut engine = self.engine.borrow_mut();
             engine.begin_turn();
+            engine.look_at_threads();
+            self.release_output(&mut engine);
             self.run_requests(&mut engine, &mut turn);
             engine.due();
+            engine.end_turn();
             drop(turn);
             let again = self.after_requests(&mut engine);
             if !again {
@@ -263,6 +266,9 @@ impl Rim {
             if engine.clients.contains(index) {
                 engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
                 self.send(engine, index);
+                if engine.clients.get(index).is_some_and(|client| client.closing()) {
+                    engine.closing.push(index);
+                }
             }
         }
         for index in std::mem::take(&mut engine.closing) {
@@ -311,6 +317,9 @@ impl Rim {
         if conn.writer_active {
             engine.check_output_limit(index);
             return;
+        }
+        if !engine.may_send(index) {
+            return self.hold_output(index);
         }
         loop {
             let client = &mut engine.clients[index];

@@ -3,7 +3,7 @@
 
 use crate::client::ClientFlags;
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
-use crate::config::SetAt;
+use crate::config::{Key, SetAt};
 use crate::engine::Engine;
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::keyspace::KeyspaceStats;
@@ -90,6 +90,11 @@ impl Engine {
         let changed = self.config.set_many(pairs, at).map_err(|error| CommandError::new(error.to_string()))?;
         match (self.senses.prepare)(&old, &self.config, &changed) {
             Ok(prepared) => {
+                if changed.contains(&Key::Appendonly)
+                    && let Err(reason) = self.switch_log()
+                {
+                    return Err(CommandError::new(self.config.roll_back(before, Key::Appendonly, reason).to_string()));
+                }
                 self.apply_changed(changed, prepared);
                 Ok(())
             }

@@ -3,6 +3,7 @@
 //!
 //! One table holds each subcommand's name, numbers of arguments, handler and help.
 
+mod reload;
 mod values;
 
 use crate::base::ids::DbIndex;
@@ -49,7 +50,7 @@ const fn sub(
     Subcommand { name, argc, run, help }
 }
 
-const SUBCOMMANDS: [Subcommand; 21] = [
+const SUBCOMMANDS: [Subcommand; 23] = [
     sub("ASSERT", 2..=2, crash, &["ASSERT", "    Crash by assertion failed."]),
     sub(
         "CHANGE-REPL-ID",
@@ -77,6 +78,12 @@ const SUBCOMMANDS: [Subcommand; 21] = [
             "    Return a Redis protocol error with <string> as message. Useful for clients",
             "    unit tests to simulate Redis errors.",
         ],
+    ),
+    sub(
+        "LOADAOF",
+        2..=2,
+        reload::loadaof,
+        &["LOADAOF", "    Flush the AOF buffers on disk and reload the AOF in memory."],
     ),
     sub("LOG", 3..=3, log, &["LOG <message>", "    Write <message> to the server log."]),
     sub(
@@ -126,6 +133,19 @@ const SUBCOMMANDS: [Subcommand; 21] = [
             "    Reply with a test value of the specified type. <type> can be: string,",
             "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
             "    true, false.",
+        ],
+    ),
+    sub(
+        "RELOAD",
+        2..=5,
+        reload::reload,
+        &[
+            "RELOAD [option ...]",
+            "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+            "    * MERGE: conflicting keys will be loaded from RDB.",
+            "    * NOFLUSH: the existing database will not be removed before load, but",
+            "      conflicting keys will generate an exception and kill the server.",
+            "    * NOSAVE: the database will be loaded from an existing RDB file.",
         ],
     ),
     sub(

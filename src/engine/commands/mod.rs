@@ -12,6 +12,7 @@ pub mod flush;
 pub mod info;
 pub mod latency;
 pub mod memory_commands;
+pub mod persist_commands;
 pub mod pubsub_commands;
 pub mod server_commands;
 pub mod tracking_commands;
@@ -21,7 +22,7 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 13] = [
+pub const ALL: [&[Bound<EngineHandler>]; 14] = [
     client_commands::COMMANDS,
     command_info::COMMANDS,
     config_commands::COMMANDS,
@@ -31,6 +32,7 @@ pub const ALL: [&[Bound<EngineHandler>]; 13] = [
     info::COMMANDS,
     latency::COMMANDS,
     memory_commands::COMMANDS,
+    persist_commands::COMMANDS,
     pubsub_commands::COMMANDS,
     server_commands::COMMANDS,
     tracking_commands::COMMANDS,

@@ -115,9 +115,8 @@ impl Engine {
     fn expire_watched(&mut self, index: ClientIndex) {
         let keyspace = &mut self.keyspace;
         let client = &mut self.clients[index];
-        let passed = |watched: &Watched| {
-            !watched.stale && keyspace.db(watched.db).presence(&watched.key) == Presence::Stale
-        };
+        let passed =
+            |watched: &Watched| !watched.stale && keyspace.db(watched.db).presence(&watched.key) == Presence::Stale;
         if client.watched.iter().any(passed) {
             client.flags.insert(ClientFlags::DIRTY_CAS);
         }

@@ -1,3 +1,5 @@
+//! Tests of the lists family, command by command.
+
 use crate::families::testing::Bench;
 
 #[test]

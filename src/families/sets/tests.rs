@@ -1,3 +1,5 @@
+//! Tests of the sets family, command by command.
+
 use crate::families::testing::Bench;
 
 /// The members of a reply in order of their bytes.

@@ -5,6 +5,7 @@
 
 use triomphe::ThinArc;
 
+use crate::base::lzf;
 use crate::structs::counted_tree::Weigh;
 use crate::structs::listpack::{Item, Listpack};
 
@@ -87,7 +88,8 @@ impl Block {
     pub(super) fn raw(&self) -> Block {
         let Block::Lzf(block) = self else { return self.clone() };
         let head = &block.header.header;
-        let bytes = lzf::decompress(&block.slice, head.raw_len).expect("bytes that were compressed here");
+        let mut bytes = vec![0; head.raw_len];
+        lzf::decompress(&block.slice, &mut bytes).expect("bytes that were compressed here");
         if head.is_plain {
             Block::plain(&bytes)
         } else {
@@ -118,10 +120,11 @@ impl Block {
         if !(COMPRESS_MIN_BYTES..=COMPRESS_MAX_BYTES).contains(&raw_len) {
             return;
         }
-        let Ok(small) = lzf::compress(bytes) else { return };
-        if small.len() + COMPRESS_MIN_GAIN_BYTES < raw_len {
+        let mut small = vec![0; raw_len];
+        let Some(len) = lzf::compress(bytes, &mut small) else { return };
+        if len + COMPRESS_MIN_GAIN_BYTES < raw_len {
             let head = LzfHead { raw_len, count: self.weight(), is_plain: self.is_plain() };
-            *self = Block::Lzf(ThinArc::from_header_and_slice(head, &small));
+            *self = Block::Lzf(ThinArc::from_header_and_slice(head, &small[..len]));
         }
     }
 

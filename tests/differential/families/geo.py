@@ -72,6 +72,34 @@ def georadius(g):
     return one(b"GEORADIUSBYMEMBER" + ro, g.key(b"g"), place(g), *words, how=how)
 
 
+@op(1)
+def store(g):
+    words = [b"%d" % g.choice([1, 300, 20000]), unit(g), *g.maybe(0.2, b"ASC"), *g.maybe(0.1, b"WITHDIST")]
+    words += [g.choice([b"STORE", b"STOREDIST"]), g.key(b"g")]
+    ro = g.maybe(0.05, b"_RO")
+    if g.chance(0.5):
+        return one(b"".join([b"GEORADIUS", *ro]), g.key(b"g"), lon(g), lat(g), *words)
+    return one(b"".join([b"GEORADIUSBYMEMBER", *ro]), g.key(b"g"), place(g), *words)
+
+
+EDGES = [b"180", b"-180", b"179.9999", b"-179.9999", b"0", b"90"]
+POLES = [b"85.05112878", b"-85.05112878", b"85", b"-84.9", b"0", b"67", b"-81"]
+
+
+@op(1)
+def edges(g):
+    """Places and areas at the edges of the map, where cells wrap around; scores that are no places."""
+    key, member = g.key(b"g"), b"edge%d" % g.randrange(6)
+    add = one(b"GEOADD", key, g.choice(EDGES), g.choice(POLES), member)
+    if g.chance(0.1):
+        add += one(b"ZADD", key, g.choice([b"-1", b"4503599627370496", b"1e19", b"0.5", b"-1e300", b"inf"]), member)
+    size = g.choice([b"0", b"0.001", b"10", b"5000", b"20000", b"1e300"])
+    area = [b"BYRADIUS", size, unit(g)] if g.chance(0.6) else [b"BYBOX", size, g.choice([b"0", b"100", b"9000"]), unit(g)]
+    centre = [b"FROMLONLAT", g.choice(EDGES), g.choice(POLES)] if g.chance(0.6) else [b"FROMMEMBER", member]
+    add += [([b"GEOSEARCH", key, *centre, *area, b"WITHDIST", b"WITHCOORD"], "unordered")]
+    return add + one(b"GEOHASH", key, member) + one(b"GEODIST", key, member, b"edge0", unit(g))
+
+
 @op(0.5)
 def delete(g):
     return one(b"DEL", g.key(b"g"))

@@ -4,12 +4,13 @@
 //! those of Redis, and the numbers are this server's own.
 
 use crate::command::{CmdResult, CommandError, Outcome};
+use crate::config::Key;
 use crate::engine::context::EngineCx;
-use crate::object::{Container, Limits, Object, Text, encoding_name};
+use crate::object::{Container, Limits, Object, encoding_name};
+use crate::rdb::dump_payload;
 use crate::structs::listpack::Listpack;
 use crate::structs::quicklist::Quicklist;
 use crate::structs::record::Body;
-use crate::structs::score_tree::Member;
 use crate::structs::table::{Entry, Table, hash};
 
 /// Slots of one segment of a table.
@@ -27,7 +28,7 @@ pub(super) fn object(cx: &mut EngineCx<'_>) -> CmdResult {
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{clock} lru_seconds_idle:{}{}",
         object.address(),
         encoding_name(object),
-        content_bytes(object),
+        saved_bytes(object, cx.engine.config.boolean(Key::Rdbcompression)),
         cx.engine.keyspace.access.idle_seconds(clock),
         list_details(object, &cx.engine.limits),
     );
@@ -55,50 +56,11 @@ fn list_details(object: &Object, limits: &Limits) -> String {
     )
 }
 
-/// Bytes of a value written out plainly: packed blocks as they are, elements of large collections one after the
-/// other, each with a byte for its length (five from 16 KiB on).
-fn content_bytes(object: &Object) -> usize {
-    let framed = |len: usize| {
-        len + if len < 1 << 6 {
-            1
-        } else if len < 1 << 14 {
-            2
-        } else {
-            5
-        }
-    };
-    let Body::Payload(container) = object.body() else {
-        return match Text::of(object.body()) {
-            Some(Text::Int(n)) if i8::try_from(n).is_ok() => 2,
-            Some(Text::Int(n)) if i16::try_from(n).is_ok() => 3,
-            Some(Text::Int(n)) if i32::try_from(n).is_ok() => 5,
-            text => framed(text.map_or(0, |text| text.len())),
-        };
-    };
-    const SCORE_BYTES: usize = 8;
-    let mut sum = 1;
-    match container {
-        Container::Raw(bytes) => sum = framed(bytes.len()),
-        Container::ListPacked(pack) => sum += 1 + framed(pack.byte_len()),
-        Container::SetPacked(pack) | Container::HashPacked(pack) | Container::ZsetPacked(pack) => {
-            sum = framed(pack.byte_len());
-        }
-        Container::SetInts(ints) => sum = framed(ints.as_bytes().len()),
-        Container::ListQuick(list) => {
-            sum += list.iter_nodes().map(|node| 1 + framed(node.bytes().len())).sum::<usize>()
-        }
-        Container::SetTable(table) => table.for_each(|member| sum += framed(member.key().len())),
-        Container::HashTable(table) => {
-            table.for_each(|field| sum += framed(field.key().len()) + framed(field.value().len()));
-        }
-        Container::ZsetTree(scores) => {
-            sum += scores.tree.iter().map(|(_, member)| framed(member.bytes().len()) + SCORE_BYTES).sum::<usize>();
-        }
-        Container::Stream(stream) => {
-            sum += stream.blocks().map(|(_, pack)| 17 + framed(pack.byte_len())).sum::<usize>()
-        }
-    }
-    sum
+/// Bytes of a value in a snapshot, without its type.
+fn saved_bytes(object: &Object, compress: bool) -> usize {
+    // A payload of DUMP has a type before the value, and a version and a checksum behind it.
+    const FRAME_BYTES: usize = 1 + 2 + 8;
+    dump_payload(object, compress).len().saturating_sub(FRAME_BYTES)
 }
 
 pub(super) fn htstats(cx: &mut EngineCx<'_>) -> CmdResult {

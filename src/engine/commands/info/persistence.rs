@@ -1,44 +1,78 @@
-//! INFO: persistence, replication, cluster. None of the three is there yet, and their fields say so: nothing loaded,
-//! nothing saved, nobody connected. Forks and their copies will stay at zero, for a snapshot needs none.
+//! INFO: persistence, replication, cluster. The latter two are not there yet, and their fields say so: nobody connected.
+//! Forks and their copies stay at zero, for a snapshot needs none.
 
 use crate::config::Key;
 use crate::engine::Engine;
 use crate::observe::InfoWriter;
+use crate::persist::Status;
 
 pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
+    let files = &engine.durability;
+    let status = |ok: bool| if ok { "ok" } else { "err" };
+    let seconds_since = |at: crate::base::ids::UnixMs| (engine.now.0 - at.0) / 1000;
+    let (processed, total) = match (&files.save, &files.rewrite) {
+        (Some(save), _) => (save.job.progress().keys(), save.job.progress().total()),
+        (None, Some(rewrite)) => rewrite.keys(),
+        _ => (0, 0),
+    };
+    let saving_s = files.save.as_ref().map_or(-1, |save| seconds_since(save.began_at));
+    let rewriting_s = if files.rewrite.is_some() { seconds_since(files.rewrite_began_at) } else { -1 };
     out.section("Persistence");
     out.fields(&[
-        ("loading", &0),
+        ("loading", &(files.loading.is_some() as u8)),
         ("async_loading", &0),
         ("current_cow_peak", &0),
         ("current_cow_size", &0),
         ("current_cow_size_age", &0),
         ("current_fork_perc", &"0.00"),
-        ("current_save_keys_processed", &0),
-        ("current_save_keys_total", &0),
-        ("rdb_changes_since_last_save", &engine.keyspace.log.dirty),
-        ("rdb_bgsave_in_progress", &0),
-        ("rdb_last_save_time", &(engine.facts.started_at.0 / 1000)),
-        ("rdb_last_bgsave_status", &"ok"),
-        ("rdb_last_bgsave_time_sec", &-1),
-        ("rdb_current_bgsave_time_sec", &-1),
-        ("rdb_saves", &0),
+        ("current_save_keys_processed", &processed),
+        ("current_save_keys_total", &total),
+        ("rdb_changes_since_last_save", &engine.changes_since_save()),
+        ("rdb_bgsave_in_progress", &(files.save.is_some() as u8)),
+        ("rdb_last_save_time", &files.last_save_at.as_secs()),
+        ("rdb_last_bgsave_status", &status(files.last_save_ok)),
+        ("rdb_last_bgsave_time_sec", &files.last_save_seconds),
+        ("rdb_current_bgsave_time_sec", &saving_s),
+        ("rdb_saves", &files.saves),
         ("rdb_last_cow_size", &0),
-        ("rdb_last_load_keys_expired", &0),
-        ("rdb_last_load_keys_loaded", &0),
-        ("aof_enabled", &0),
-        ("aof_rewrite_in_progress", &0),
-        ("aof_rewrite_scheduled", &0),
-        ("aof_last_rewrite_time_sec", &-1),
-        ("aof_current_rewrite_time_sec", &-1),
-        ("aof_last_bgrewrite_status", &"ok"),
-        ("aof_rewrites", &0),
-        ("aof_rewrites_consecutive_failures", &0),
-        ("aof_last_write_status", &"ok"),
+        ("rdb_last_load_keys_expired", &files.expired_on_load),
+        ("rdb_last_load_keys_loaded", &files.loaded_keys),
+        ("aof_enabled", &(files.log.is_some() as u8)),
+        ("aof_rewrite_in_progress", &(files.rewrite.is_some() as u8)),
+        ("aof_rewrite_scheduled", &(files.rewrite_scheduled as u8)),
+        ("aof_last_rewrite_time_sec", &files.last_rewrite_seconds),
+        ("aof_current_rewrite_time_sec", &rewriting_s),
+        ("aof_last_bgrewrite_status", &status(files.last_rewrite_ok)),
+        ("aof_rewrites", &files.rewrites),
+        ("aof_rewrites_consecutive_failures", &files.rewrite_limit.failures()),
+        ("aof_last_write_status", &status(files.log.as_ref().is_none_or(|log| log.status() == Status::Ok))),
         ("aof_last_cow_size", &0),
         ("module_fork_in_progress", &0),
         ("module_fork_last_cow_size", &0),
     ]);
+    if let Some(loading) = &files.loading {
+        let (bytes, total) = (loading.bytes, loading.total);
+        let elapsed_s = seconds_since(loading.began_at);
+        let eta_s = if bytes == 0 { 1 } else { elapsed_s * (total - bytes.min(total)) as i64 / bytes as i64 };
+        out.fields(&[
+            ("loading_start_time", &loading.began_at.as_secs()),
+            ("loading_total_bytes", &total),
+            ("loading_rdb_used_mem", &0),
+            ("loading_loaded_bytes", &bytes),
+            ("loading_loaded_perc", &format!("{:.2}", bytes as f64 * 100.0 / total.max(1) as f64)),
+            ("loading_eta_seconds", &eta_s),
+        ]);
+    }
+    if let Some(log) = &files.log {
+        out.fields(&[
+            ("aof_current_size", &log.total_bytes()),
+            ("aof_base_size", &log.base_bytes()),
+            ("aof_pending_rewrite", &0),
+            ("aof_buffer_length", &log.queued_bytes()),
+            ("aof_pending_bio_fsync", &((log.appended_offset() > log.durable_offset()) as u8)),
+            ("aof_delayed_fsync", &0),
+        ]);
+    }
 }
 
 pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {

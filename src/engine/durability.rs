@@ -1,0 +1,410 @@
+//! Keeping what was acknowledged: the append-only log and snapshots, as the engine sees them.
+//!
+//! The loop only hands bytes and snapshots to the threads of `persist/` and looks at what they have reached. Under
+//! `appendfsync always` a reply that may reveal a change is stamped with the log's offset behind that change, and the
+//! rim holds it until the log is durable up to there; replies that reveal nothing new go at once.
+
+use super::{ClientIndex, Engine};
+use crate::base::ids::UnixMs;
+use crate::command::meta::Flag;
+use crate::command::{Args, CommandError};
+use crate::config::Key;
+use crate::persist::disk::Disk;
+use crate::persist::save::{SaveJob, Snapshot, SnapshotOptions};
+use crate::persist::worker::{AofWriter, Status};
+use crate::persist::{Level, Note, Notify};
+use crate::rdb::{SaveOptions, Usage};
+use crate::structs::table::hash;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A stamp that is not known yet: the log's offset at the end of this turn.
+pub const STAMP_OF_THIS_TURN: u64 = u64::MAX;
+
+/// A snapshot that is being written.
+pub struct RunningSave {
+    /// The thread's work.
+    pub job: SaveJob,
+    /// When it began.
+    pub began_at: UnixMs,
+    /// Changes counted when it began.
+    pub dirty_at_begin: u64,
+}
+
+/// The state of files, as far as the engine knows it.
+pub struct Durability {
+    /// The disk, lent by the rim.
+    pub disk: Arc<dyn Disk>,
+    /// Called by the threads when there is something to look at.
+    pub notify: Notify,
+    /// The append-only log, when it is on.
+    pub log: Option<AofWriter>,
+    /// Replies wait for the log to be durable (`appendfsync always`).
+    pub always: bool,
+    /// The snapshot being written.
+    pub save: Option<RunningSave>,
+    /// Clients that wait for it (SAVE).
+    pub save_waiters: Vec<ClientIndex>,
+    /// A save that is to begin once the log's rewrite is over.
+    pub save_scheduled: bool,
+    /// When the last snapshot was written, or the server started.
+    pub last_save_at: UnixMs,
+    /// When a snapshot was last begun.
+    pub last_save_try: UnixMs,
+    /// Whether the last snapshot was written.
+    pub last_save_ok: bool,
+    /// Seconds it took; -1 for none.
+    pub last_save_seconds: i64,
+    /// Changes counted when the last snapshot that was written began.
+    pub dirty_at_last_save: u64,
+    /// Snapshots written.
+    pub saves: u64,
+    /// The rewrite of the log that is going on.
+    pub rewrite: Option<crate::persist::Rewrite>,
+    /// When it began.
+    pub rewrite_began_at: UnixMs,
+    /// A rewrite that is to begin once the snapshot is written.
+    pub rewrite_scheduled: bool,
+    /// Rest between automatic rewrites that fail.
+    pub rewrite_limit: crate::persist::RewriteLimit,
+    /// Whether the last rewrite worked.
+    pub last_rewrite_ok: bool,
+    /// Seconds it took; -1 for none.
+    pub last_rewrite_seconds: i64,
+    /// Rewrites done.
+    pub rewrites: u64,
+    /// The log's size after the last rewrite, in bytes.
+    pub rewrite_base_bytes: u64,
+    /// Loaded keys take the place of those there are (DEBUG RELOAD MERGE).
+    pub replace_on_load: bool,
+    /// The load that is going on.
+    pub loading: Option<Box<super::log_control::Loading>>,
+    /// Keys the last load brought.
+    pub loaded_keys: u64,
+    /// Keys the last load left out because they had expired.
+    pub expired_on_load: u64,
+    /// Offset of the log up to which the keys in `recent` are durable.
+    durable: u64,
+    /// Keys changed behind the durable offset, by hash, with the offset behind the change.
+    recent: HashMap<u64, u64>,
+    fresh: Vec<u64>,
+    /// Clients whose stamp is that of this turn.
+    stamped: Vec<ClientIndex>,
+    /// Offset behind the last change that named no key (SWAPDB): any value may be newer than what is durable.
+    unnamed: u64,
+}
+
+impl Durability {
+    /// No log and no snapshot yet.
+    pub fn new(disk: Arc<dyn Disk>, notify: Notify, now: UnixMs) -> Durability {
+        Durability {
+            disk,
+            notify,
+            log: None,
+            always: false,
+            save: None,
+            save_waiters: Vec::new(),
+            save_scheduled: false,
+            last_save_at: now,
+            last_save_try: UnixMs(0),
+            last_save_ok: true,
+            last_save_seconds: -1,
+            dirty_at_last_save: 0,
+            saves: 0,
+            rewrite: None,
+            rewrite_began_at: now,
+            rewrite_scheduled: false,
+            rewrite_limit: Default::default(),
+            last_rewrite_ok: true,
+            last_rewrite_seconds: -1,
+            rewrites: 0,
+            rewrite_base_bytes: 0,
+            loading: None,
+            replace_on_load: false,
+            loaded_keys: 0,
+            expired_on_load: 0,
+            durable: 0,
+            recent: HashMap::new(),
+            fresh: Vec::new(),
+            stamped: Vec::new(),
+            unnamed: 0,
+        }
+    }
+
+    /// Whether the last snapshot and the log are as they should be.
+    #[inline]
+    pub fn is_fine(&self) -> bool {
+        self.last_save_ok && self.log.as_ref().is_none_or(|log| log.status() == Status::Ok)
+    }
+
+    /// The log is closed with all it was given: nothing waits for it any more.
+    pub fn release_all(&mut self) {
+        self.recent.clear();
+        self.fresh.clear();
+        self.unnamed = 0;
+        self.durable = u64::MAX - 1;
+    }
+
+    /// The offset up to which nothing can be lost any more.
+    pub fn durable_offset(&self) -> u64 {
+        self.durable
+    }
+}
+
+impl Engine {
+    /// Stamps the running client's replies with what they may reveal. `changed`: the command changed data.
+    #[cold]
+    pub(super) fn stamp(&mut self, index: ClientIndex, id: super::table::CommandId, args: Args<'_>, changed: bool) {
+        let command = self.table.get(id);
+        let positions = self.key_positions(id, args);
+        let mut stamp = 0;
+        if changed {
+            for &at in &positions {
+                let hash = hash(args.at(at));
+                self.durability.recent.insert(hash, STAMP_OF_THIS_TURN);
+                self.durability.fresh.push(hash);
+            }
+            if positions.is_empty() {
+                self.durability.unnamed = STAMP_OF_THIS_TURN;
+            }
+            stamp = STAMP_OF_THIS_TURN;
+        } else if !self.durability.recent.is_empty() {
+            if !positions.is_empty() {
+                let recent = |&at: &usize| self.durability.recent.get(&hash(args.at(at))).copied();
+                stamp = positions.iter().filter_map(recent).max().unwrap_or(0);
+            } else if command.has(Flag::Readonly) || command.name == "exec" {
+                // It may have looked at any key.
+                stamp = self.durability.recent.values().copied().max().unwrap_or(0);
+            }
+        }
+        if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
+            stamp = stamp.max(self.durability.unnamed);
+        }
+        let client = &mut self.clients[index];
+        if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
+            self.durability.stamped.push(index);
+        }
+        client.stamp = client.stamp.max(stamp);
+    }
+
+    /// Hands what the turn did to the log, and gives the turn's stamps their offset.
+    pub fn end_turn(&mut self) {
+        if self.propagation.is_empty() && self.durability.stamped.is_empty() {
+            return;
+        }
+        let bytes = self.propagation.take();
+        let Some(log) = &mut self.durability.log else { return };
+        let offset = log.append(bytes);
+        for hash in self.durability.fresh.drain(..) {
+            self.durability.recent.insert(hash, offset);
+        }
+        if self.durability.unnamed == STAMP_OF_THIS_TURN {
+            self.durability.unnamed = offset;
+        }
+        // Not only those with output: whoever is not answered now (CLIENT REPLY OFF) may be later.
+        for index in self.durability.stamped.drain(..) {
+            if let Some(client) = self.clients.get_mut(index)
+                && client.stamp == STAMP_OF_THIS_TURN
+            {
+                client.stamp = offset;
+            }
+        }
+    }
+
+    /// Looks at what the threads have reached: the log's durable offset, ended saves. To be called once a turn.
+    pub fn look_at_threads(&mut self) {
+        if let Some(log) = &self.durability.log {
+            let durable = log.durable_offset();
+            if durable != self.durability.durable {
+                self.durability.durable = durable;
+                if durable == log.appended_offset() {
+                    self.durability.recent.clear();
+                } else {
+                    self.durability.recent.retain(|_, offset| *offset > durable);
+                }
+            }
+            for note in log.take_notes() {
+                tell(&note);
+            }
+        }
+        self.look_at_save();
+        self.look_at_rewrite();
+    }
+
+    /// Whether a client's output may be sent.
+    #[inline]
+    pub fn may_send(&self, index: ClientIndex) -> bool {
+        !self.durability.always || self.clients[index].stamp <= self.durability.durable
+    }
+
+    // ---- snapshots -----------------------------------------------------------------------------------------------
+
+    /// Everything as it is now, with what is to be known about it.
+    pub fn take_snapshot(&self) -> Snapshot {
+        let used = self.used_memory();
+        Snapshot {
+            dbs: self.keyspace.snapshot(),
+            functions: Vec::new(),
+            aux: vec![
+                ("redis-ver", super::commands::info::REDIS_VERSION.as_bytes().to_vec()),
+                ("redis-bits", b"64".to_vec()),
+                ("ctime", self.now.as_secs().to_string().into_bytes()),
+                ("used-mem", used.to_string().into_bytes()),
+            ],
+        }
+    }
+
+    /// How snapshots are written, by the directives.
+    pub fn snapshot_options(&self) -> SnapshotOptions {
+        let config = &self.config;
+        let access = self.keyspace.access.clone();
+        let usage: Option<crate::persist::save::UsageOf> = match self.options.policy {
+            policy if policy.is_lfu() => {
+                Some(Arc::new(move |object: &crate::object::Object| Usage::Frequency(access.frequency(object.clock()))))
+            }
+            policy if policy.is_lru() => Some(Arc::new(move |object: &crate::object::Object| {
+                Usage::IdleSeconds(access.idle_seconds(object.clock()) as u64)
+            })),
+            _ => None,
+        };
+        SnapshotOptions {
+            rdb: SaveOptions {
+                compress: config.boolean(Key::Rdbcompression),
+                checksum: config.boolean(Key::Rdbchecksum),
+                ..SaveOptions::default()
+            },
+            incremental_sync: config.boolean(Key::RdbSaveIncrementalFsync),
+            key_delay_us: config.integer(Key::RdbKeySaveDelay).max(0) as u64,
+            usage,
+            timestamp: None,
+        }
+    }
+
+    /// The snapshot file.
+    pub fn snapshot_path(&self) -> PathBuf {
+        let dir = String::from_utf8_lossy(self.config.string(Key::Dir)).into_owned();
+        PathBuf::from(dir).join(String::from_utf8_lossy(self.config.string(Key::Dbfilename)).as_ref())
+    }
+
+    /// Begins to write a snapshot on a thread. Errors: one is being written, or no thread can be had.
+    pub fn begin_save(&mut self) -> Result<(), CommandError> {
+        if self.durability.save.is_some() {
+            return Err(CommandError::fixed("ERR Background save already in progress"));
+        }
+        let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
+        self.durability.last_save_try = self.now;
+        let pid = self.facts.process_id;
+        let started =
+            SaveJob::save(self.durability.disk.clone(), path, pid, snapshot, options, self.durability.notify.clone());
+        match started {
+            Ok(job) => {
+                tracing::info!("Background saving started");
+                let dirty_at_begin = self.keyspace.log.dirty;
+                self.durability.save = Some(RunningSave { job, began_at: self.now, dirty_at_begin });
+                Ok(())
+            }
+            Err(error) => {
+                self.durability.last_save_ok = false;
+                tracing::warn!("Can't save in background: {error}");
+                Err(CommandError::new(format!("ERR Can't save in background: {error}")))
+            }
+        }
+    }
+
+    fn look_at_save(&mut self) {
+        let Some(running) = &mut self.durability.save else { return };
+        let Some(result) = running.job.poll() else { return };
+        let (began_at, dirty) = (running.began_at, running.dirty_at_begin);
+        self.durability.save = None;
+        self.saved(result.map(|_| ()), began_at, dirty);
+        let waiters = std::mem::take(&mut self.durability.save_waiters);
+        for index in waiters {
+            let ok = self.durability.last_save_ok;
+            self.answer(index, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
+        }
+    }
+
+    /// Notes how a save ended.
+    pub fn saved(&mut self, result: std::io::Result<()>, began_at: UnixMs, dirty_at_begin: u64) {
+        self.durability.last_save_seconds = (self.now.0 - began_at.0) / 1000;
+        match result {
+            Ok(()) => {
+                tracing::info!("DB saved on disk");
+                tracing::info!("Background saving terminated with success");
+                self.durability.last_save_ok = true;
+                self.durability.last_save_at = self.now;
+                self.durability.dirty_at_last_save = dirty_at_begin;
+                self.durability.saves += 1;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                tracing::warn!("Background saving terminated by request");
+            }
+            Err(error) => {
+                tracing::warn!("Error saving the DB on disk: {error}");
+                tracing::warn!("Background saving error");
+                self.durability.last_save_ok = false;
+            }
+        }
+    }
+
+    /// Changes since the last snapshot.
+    pub fn changes_since_save(&self) -> u64 {
+        self.keyspace.log.dirty.saturating_sub(self.durability.dirty_at_last_save)
+    }
+
+    /// Begins a save when a save point is reached (`save`), or one was put off.
+    pub(super) fn save_if_due(&mut self) {
+        const RETRY_MS: i64 = 5000;
+        if self.durability.save.is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.durability.save_scheduled) {
+            // A failure is in the log, and INFO tells of it.
+            let _ = self.begin_save();
+            return;
+        }
+        let changes = self.changes_since_save();
+        let since_s = (self.now.0 - self.durability.last_save_at.0) / 1000;
+        let rested = self.now.0 - self.durability.last_save_try.0 > RETRY_MS || self.durability.last_save_ok;
+        let due =
+            self.config.save_points().iter().find(|point| changes >= point.changes && since_s > point.seconds as i64);
+        if let Some(point) = due
+            && rested
+        {
+            tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+            let _ = self.begin_save();
+        }
+    }
+
+    /// Why writes are refused, if they are.
+    pub(super) fn disk_trouble(&self) -> Option<CommandError> {
+        let stop = !self.durability.last_save_ok
+            && !self.config.save_points().is_empty()
+            && self.config.boolean(Key::StopWritesOnBgsaveError);
+        if stop {
+            return Some(CommandError::fixed(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands \
+                 that may modify the data set are disabled, because this instance is configured to report errors during \
+                 writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+                 details about the RDB error.",
+            ));
+        }
+        match self.durability.log.as_ref().map(AofWriter::status) {
+            Some(Status::WriteFailed(errno)) | Some(Status::SyncFailed(errno)) => {
+                let reason = std::io::Error::from_raw_os_error(errno).to_string();
+                let reason = reason.split(" (os error").next().unwrap_or_default().to_owned();
+                Some(CommandError::new(format!("MISCONF Errors writing to the AOF file: {reason}")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Writes what a thread has to tell into the server's log.
+pub fn tell(note: &Note) {
+    match note.level {
+        Level::Warning => tracing::warn!("{}", note.text),
+        _ => tracing::info!("{}", note.text),
+    }
+}

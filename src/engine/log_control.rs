@@ -1,0 +1,462 @@
+//! The append-only log's life, as the engine steers it: turned on and off, rewritten when asked for or grown, and both
+//! it and snapshots loaded at start.
+
+use super::durability::{Durability, tell};
+use super::{ClientIndex, Engine};
+use crate::base::ids::{DbIndex, UnixMs};
+use crate::client::{Client, ClientFlags, Endpoints};
+use crate::command::{Args, CommandError};
+use crate::config::Key;
+use crate::keyspace::ExpireMode;
+use crate::persist::{
+    AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadJob, LoadOptions, Loaded, Origin, Outcome, Policy, Rewrite,
+    RewriteOptions, Step, WriterOptions, start_log,
+};
+use crate::rdb;
+use crate::resp::Span;
+use crate::structs::table::hash;
+use std::path::PathBuf;
+
+impl Durability {
+    /// Whether the log is being rewritten.
+    pub fn rewrite_running(&self) -> bool {
+        self.rewrite.is_some()
+    }
+}
+
+impl Engine {
+    fn text(&self, key: Key) -> String {
+        String::from_utf8_lossy(self.config.string(key)).into_owned()
+    }
+
+    /// Where the log is.
+    pub fn log_names(&self) -> AofNames {
+        AofNames {
+            dir: PathBuf::from(self.text(Key::Dir)),
+            folder: self.text(Key::Appenddirname),
+            stem: self.text(Key::Appendfilename),
+        }
+    }
+
+    fn writer_options(&self) -> WriterOptions {
+        WriterOptions::new(self.sync_policy())
+    }
+
+    /// `appendfsync`.
+    pub fn sync_policy(&self) -> Policy {
+        match self.config.enum_name(Key::Appendfsync) {
+            "always" => Policy::Always,
+            "no" => Policy::Never,
+            _ => Policy::EverySecond,
+        }
+    }
+
+    fn rewrite_options(&self) -> RewriteOptions {
+        let rdb = self.config.boolean(Key::AofUseRdbPreamble);
+        let mut snapshot = self.snapshot_options();
+        if self.config.boolean(Key::AofTimestampEnabled) {
+            snapshot.timestamp = Some(self.now.as_secs());
+        }
+        RewriteOptions {
+            names: self.log_names(),
+            pid: self.facts.process_id,
+            format: if rdb { BaseFormat::Rdb } else { BaseFormat::Aof },
+            snapshot,
+            keep_history: self.config.boolean(Key::AofDisableAutoGc),
+        }
+    }
+
+    /// Propagation and stamps follow whether there is a log and how it is synced.
+    pub(crate) fn follow_log_options(&mut self) {
+        let on = self.durability.log.is_some();
+        self.propagation.on = on;
+        self.propagation.timestamps = self.config.boolean(Key::AofTimestampEnabled);
+        self.keyspace.log.keep_removals = on;
+        self.effects.wanted = on;
+        let policy = self.sync_policy();
+        self.durability.always = on && policy == Policy::Always;
+        if let Some(log) = &self.durability.log {
+            log.set_policy(policy);
+        }
+    }
+
+    /// Starts the log after loading. Errors: a line that says what and why.
+    pub fn start_log(&mut self, folder: AofFolder) -> Result<(), String> {
+        if !self.config.boolean(Key::Appendonly) {
+            return Ok(());
+        }
+        let (options, writer, notify) = (self.rewrite_options(), self.writer_options(), self.durability.notify.clone());
+        let (log, notes) = start_log(folder, || self.take_snapshot(), &options, writer, notify)
+            .map_err(|error| format!("Can't open the append-only file: {error}"))?;
+        notes.iter().for_each(tell);
+        self.durability.rewrite_base_bytes = log.total_bytes();
+        self.durability.log = Some(log);
+        self.propagation.begin_file();
+        self.follow_log_options();
+        Ok(())
+    }
+
+    /// Follows `appendonly` at run time. Errors: a reason for CONFIG SET.
+    pub fn switch_log(&mut self) -> Result<(), String> {
+        let wanted = self.config.boolean(Key::Appendonly);
+        match (wanted, self.durability.log.is_some()) {
+            (false, true) => {
+                if let Some(rewrite) = self.durability.rewrite.take() {
+                    tracing::info!("Killing running AOF rewrite child");
+                    rewrite.cancel();
+                }
+                self.end_turn();
+                if let Some(log) = self.durability.log.take() {
+                    log.close(true);
+                }
+                self.durability.release_all();
+                // Offsets begin anew with the next log.
+                self.clients.iter_mut().for_each(|(_, client)| client.stamp = 0);
+            }
+            (true, false) => {
+                let disk = self.durability.disk.clone();
+                let folder = AofFolder::open(disk, self.log_names()).map_err(|error| error.to_string())?;
+                let (writer, notify) = (self.writer_options(), self.durability.notify.clone());
+                let log =
+                    AofWriter::start(folder, Begin::Waiting, writer, notify).map_err(|error| error.to_string())?;
+                self.durability.log = Some(log);
+                if let Some(rewrite) = self.durability.rewrite.take() {
+                    rewrite.cancel();
+                }
+                if self.begin_rewrite().is_err() {
+                    self.durability.log = None;
+                    return Err("Unable to turn on AOF. Check server logs.".into());
+                }
+            }
+            _ => {}
+        }
+        self.follow_log_options();
+        Ok(())
+    }
+
+    /// Begins to rewrite the log from a snapshot of this moment. Errors: it is being rewritten already, or cannot.
+    pub fn begin_rewrite(&mut self) -> Result<(), CommandError> {
+        if self.durability.rewrite.is_some() {
+            return Err(CommandError::fixed("ERR Background append only file rewriting already in progress"));
+        }
+        self.end_turn();
+        self.propagation.begin_file();
+        let (snapshot, options) = (self.take_snapshot(), self.rewrite_options());
+        let (disk, notify) = (self.durability.disk.clone(), self.durability.notify.clone());
+        match Rewrite::start(self.durability.log.as_ref(), disk, snapshot, options, notify) {
+            Ok(rewrite) => {
+                tracing::info!("Background append only file rewriting started");
+                self.durability.rewrite = Some(rewrite);
+                self.durability.rewrite_began_at = self.now;
+                self.durability.rewrite_scheduled = false;
+                Ok(())
+            }
+            Err(error) => {
+                self.durability.last_rewrite_ok = false;
+                tracing::warn!("Can't rewrite append only file in background: {error}");
+                Err(CommandError::fixed(
+                    "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
+                ))
+            }
+        }
+    }
+
+    /// Takes the rewrite's next step.
+    pub(super) fn look_at_rewrite(&mut self) {
+        let Some(rewrite) = &mut self.durability.rewrite else { return };
+        let mut notes = Vec::new();
+        let outcome = rewrite.poll(self.durability.log.as_ref(), &mut notes);
+        notes.iter().for_each(tell);
+        let Some(outcome) = outcome else { return };
+        self.durability.rewrite = None;
+        self.durability.rewrite_limit.record(outcome);
+        self.durability.last_rewrite_ok = outcome == Outcome::Done;
+        self.durability.last_rewrite_seconds = (self.now.0 - self.durability.rewrite_began_at.0) / 1000;
+        if outcome == Outcome::Done {
+            self.durability.rewrites += 1;
+            if let Some(log) = &self.durability.log {
+                self.durability.rewrite_base_bytes = log.total_bytes();
+            }
+        }
+    }
+
+    /// Rewrites a log that was asked to be, or has grown (`auto-aof-rewrite-*`).
+    pub(super) fn rewrite_if_due(&mut self) {
+        if self.durability.rewrite.is_some() || self.durability.save.is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.durability.rewrite_scheduled) {
+            // A failure is in the log, and INFO tells of it.
+            let _ = self.begin_rewrite();
+            return;
+        }
+        let Some(log) = &self.durability.log else { return };
+        let percentage = self.config.integer(Key::AutoAofRewritePercentage).max(0) as u64;
+        let (size, base) = (log.total_bytes(), self.durability.rewrite_base_bytes.max(1));
+        if percentage == 0 || size <= self.config.unsigned(Key::AutoAofRewriteMinSize) {
+            return;
+        }
+        let growth = (size * 100 / base).saturating_sub(100);
+        if growth < percentage {
+            return;
+        }
+        let (rest, note) = self.durability.rewrite_limit.must_rest((self.senses.monotonic_ns)() / 1_000_000_000);
+        note.iter().for_each(tell);
+        if !rest {
+            tracing::info!("Starting automatic rewriting of AOF on {growth}% growth");
+            let _ = self.begin_rewrite();
+        }
+    }
+
+    /// Brings everything to the disk before the process ends, as `how` and the save points ask. Errors: why it cannot
+    /// end.
+    pub fn finish(&mut self, how: super::ShutdownHow) -> Result<(), String> {
+        if let Some(rewrite) = self.durability.rewrite.take() {
+            tracing::warn!("There is a child rewriting the AOF. Killing it!");
+            rewrite.cancel();
+        }
+        if let Some(save) = self.durability.save.take() {
+            tracing::warn!("There is a child saving an .rdb. Killing it!");
+            save.job.cancel();
+            // Its temporary file is gone once it has ended.
+            let _ = save.job.wait();
+        }
+        self.end_turn();
+        if let Some(log) = &self.durability.log {
+            tracing::info!("Calling fsync() on the AOF file.");
+            let offset = log.appended_offset();
+            let status = log.wait(offset, crate::persist::Until::Durable);
+            if status != crate::persist::Status::Ok && !how.force {
+                return Err("Writing the AOF file failed, can't exit.".into());
+            }
+        }
+        let wanted = !how.nosave && !self.config.save_points().is_empty() || how.save;
+        if wanted {
+            tracing::info!("Saving the final RDB snapshot before exiting.");
+            let (path, options) = (self.snapshot_path(), self.snapshot_options());
+            let snapshot = self.take_snapshot();
+            let (disk, pid) = (self.durability.disk.clone(), self.facts.process_id);
+            let saved = crate::persist::save_snapshot(&*disk, &path, pid, snapshot, &options, &Default::default());
+            let (began_at, dirty) = (self.now, self.keyspace.log.dirty);
+            self.saved(saved.map(|_| ()), began_at, dirty);
+            if !self.durability.last_save_ok && !how.force {
+                return Err("Error trying to save the DB, can't exit.".into());
+            }
+        }
+        if let Some(log) = self.durability.log.take() {
+            log.close(true);
+        }
+        self.durability.release_all();
+        Ok(())
+    }
+
+    // ---- loading -------------------------------------------------------------------------------------------------
+
+    fn load_options(&self, log: bool) -> LoadOptions {
+        LoadOptions {
+            names: self.log_names(),
+            snapshot: self.text(Key::Dbfilename),
+            log,
+            truncated: self.config.boolean(Key::AofLoadTruncated),
+            rdb: rdb::LoadOptions {
+                limits: self.limits.clone(),
+                databases: self.keyspace.databases() as u32,
+                check: self.config.boolean(Key::Rdbchecksum),
+                clock: self.keyspace.access.fresh(),
+            },
+        }
+    }
+
+    /// Waits until all that was done is in the log's file.
+    pub(super) fn flush_log(&mut self) {
+        self.end_turn();
+        if let Some(log) = &self.durability.log {
+            let offset = log.appended_offset();
+            log.wait(offset, crate::persist::Until::Written);
+        }
+    }
+
+    /// Loads the snapshot file beside the keys there are. Errors: as [`Engine::load_data`]; a key that is there already,
+    /// unless keys of the file take their place.
+    pub(super) fn load_merging(&mut self, replace: bool) -> Result<Loaded, String> {
+        self.durability.replace_on_load = replace;
+        let loaded = self.load_data(false);
+        self.durability.replace_on_load = false;
+        loaded
+    }
+
+    /// Begins to load from the log, or else from the snapshot file; [`Engine::load_slice`] goes on with it. Errors: no
+    /// thread can be had.
+    pub fn begin_load(&mut self, log: bool) -> Result<(), String> {
+        let options = self.load_options(log);
+        let (disk, notify) = (self.durability.disk.clone(), self.durability.notify.clone());
+        let job = LoadJob::start(disk, options, notify).map_err(|error| format!("Can't load the data: {error}"))?;
+        let loader = self.connect_loader();
+        self.durability.loading = Some(Box::new(Loading {
+            job,
+            loader,
+            log,
+            began_at: self.now,
+            bytes: 0,
+            total: 0,
+            keys: 0,
+            expired: 0,
+            dirty: self.keyspace.log.dirty,
+            was_propagating: std::mem::replace(&mut self.propagation.on, false),
+            expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
+        }));
+        Ok(())
+    }
+
+    /// Inserts what the loading thread has ready, for at most this long. `Some` when the load is over. Errors: a line
+    /// with file and offset.
+    pub fn load_slice(&mut self, most_ns: u64) -> Option<Result<Loaded, String>> {
+        let began_ns = (self.senses.monotonic_ns)();
+        let mut loading = self.durability.loading.take()?;
+        loop {
+            let Some(step) = loading.job.take() else { break };
+            let end = match step {
+                Step::End(result) => Some(result.map_err(|error| error.to_string())),
+                step => self.load_step(&mut loading, step).err().map(Err),
+            };
+            if let Some(result) = end {
+                return Some(self.end_load(*loading, result));
+            }
+            if (self.senses.monotonic_ns)() - began_ns >= most_ns {
+                break;
+            }
+        }
+        self.durability.loading = Some(loading);
+        None
+    }
+
+    /// Loads everything while the loop waits. Errors: a line with file and offset.
+    pub fn load_data(&mut self, log: bool) -> Result<Loaded, String> {
+        self.begin_load(log)?;
+        loop {
+            if let Some(result) = self.load_slice(u64::MAX) {
+                return result;
+            }
+            (self.senses.sleep)(std::time::Duration::from_micros(100));
+        }
+    }
+
+    fn end_load(&mut self, loading: Loading, result: Result<Loaded, String>) -> Result<Loaded, String> {
+        self.disconnect(loading.loader);
+        self.keyspace.log.dirty = loading.dirty;
+        self.keyspace.log.take();
+        self.keyspace.log.take_removals();
+        self.propagation.on = loading.was_propagating;
+        self.keyspace.expire_mode = loading.expire_mode;
+        let loaded = result?;
+        self.durability.loaded_keys = loading.keys;
+        self.durability.expired_on_load = loading.expired;
+        if loaded.origin == Origin::Snapshot {
+            tracing::info!("Done loading RDB, keys loaded: {}, keys expired: {}.", loading.keys, loading.expired);
+        }
+        Ok(loaded)
+    }
+
+    /// The client that the log's requests run as; nobody sees its replies.
+    fn connect_loader(&mut self) -> ClientIndex {
+        let id = crate::base::ids::ClientId(u64::MAX);
+        let mut client = Client::new(id, Endpoints::default(), self.now);
+        client.flags = ClientFlags::AUTHENTICATED | ClientFlags::DENY_BLOCKING | ClientFlags::LOADER;
+        self.clients.insert(Box::new(client))
+    }
+
+    fn load_step(&mut self, loading: &mut Loading, step: Step) -> Result<(), String> {
+        match step {
+            Step::Records(records) => self.load_records(loading, records),
+            Step::Requests(block) => {
+                block.iter().try_for_each(|(bytes, spans)| self.load_request(loading.loader, &block.file, bytes, spans))
+            }
+            Step::FileStart => {
+                self.clients[loading.loader].db = DbIndex(0);
+                Ok(())
+            }
+            Step::Note(note) => {
+                tell(&note);
+                Ok(())
+            }
+            Step::Progress { bytes, total } => {
+                (loading.bytes, loading.total) = (bytes, total);
+                Ok(())
+            }
+            Step::Function(_) => Err("The file holds a function library, which this version cannot keep yet".into()),
+            Step::End(_) => Ok(()),
+        }
+    }
+
+    fn load_records(&mut self, loading: &mut Loading, records: Vec<rdb::Record>) -> Result<(), String> {
+        for record in &records {
+            let table = self.keyspace.table(DbIndex(record.db));
+            table.prefetch_path(hash(record.object.key()));
+        }
+        for record in &records {
+            let table = self.keyspace.table(DbIndex(record.db));
+            table.prefetch_segment(hash(record.object.key()));
+        }
+        for record in records {
+            let object = record.object;
+            // In the log's base a key stays: a later request may have taken its deadline away.
+            if !loading.log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
+                loading.expired += 1;
+                continue;
+            }
+            match (record.idle_seconds, record.frequency) {
+                (Some(seconds), _) if !self.keyspace.access.lfu => {
+                    object.set_clock(self.keyspace.access.idle_since(seconds));
+                }
+                (_, Some(frequency)) if self.keyspace.access.lfu => {
+                    object.set_clock(self.keyspace.access.with_frequency(frequency));
+                }
+                _ => {}
+            }
+            loading.keys += 1;
+            if self.durability.replace_on_load {
+                self.keyspace.db(DbIndex(record.db)).put_object(object);
+            } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
+                return Err("The file holds a key twice".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one request of the log.
+    fn load_request(&mut self, loader: ClientIndex, file: &str, bytes: &[u8], spans: &[Span]) -> Result<(), String> {
+        let args = Args::new(bytes, spans);
+        let id = match self.table.resolve(args) {
+            Ok(id) if self.table.get(id).meta.arity_allows(args.len()) => id,
+            _ => {
+                let name = String::from_utf8_lossy(args.at(0));
+                return Err(format!("Unknown command '{name}' reading the append only file {file}"));
+            }
+        };
+        self.run(loader, id, args, None);
+        self.clients[loader].out.clear();
+        if !self.keyspace.log.is_empty() {
+            self.keyspace.log.take();
+        }
+        Ok(())
+    }
+}
+
+/// A load that is going on.
+pub struct Loading {
+    job: LoadJob,
+    loader: ClientIndex,
+    /// The log is loaded, not a snapshot.
+    pub log: bool,
+    /// When it began.
+    pub began_at: UnixMs,
+    /// Bytes done.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub total: u64,
+    keys: u64,
+    expired: u64,
+    dirty: u64,
+    was_propagating: bool,
+    expire_mode: ExpireMode,
+}

@@ -1,0 +1,231 @@
+//! A value as the requests that make it: the base of a log that is not to be in the snapshot format.
+//!
+//! Owns the choice of requests: SET, RPUSH, SADD, ZADD, HMSET with at most [`ITEMS_MAX`] elements each, and PEXPIREAT.
+//! Promise: whatever the size of a value, the buffer holds about one request.
+
+use super::aof::{append_bulk, append_bulk_int, append_count, append_request};
+use crate::base::float::format_f64_17g;
+use crate::object::stream::{Stream, StreamId};
+use crate::object::{Container, Object};
+use crate::structs::listpack::{Item, Listpack};
+use crate::structs::record::Body;
+use crate::structs::table::Entry;
+
+/// The most elements of one request.
+pub const ITEMS_MAX: usize = 64;
+
+/// Appends the requests that make an object, in the database selected; `settle` is called after each request and may
+/// empty the buffer.
+pub(super) fn append_object(out: &mut Vec<u8>, object: &Object, settle: &mut dyn FnMut(&mut Vec<u8>)) {
+    let key = object.key();
+    match object.body() {
+        Body::Int(value) => {
+            append_count(out, 3);
+            append_bulk(out, b"SET");
+            append_bulk(out, key);
+            append_bulk_int(out, value);
+        }
+        Body::Bytes(bytes) => append_request(out, [b"SET", key, bytes]),
+        Body::Payload(container) => append_container(out, key, container, settle),
+    }
+    if let Some(deadline) = object.deadline() {
+        append_count(out, 3);
+        append_bulk(out, b"PEXPIREAT");
+        append_bulk(out, key);
+        append_bulk_int(out, deadline.min(i64::MAX as u64) as i64);
+    }
+    settle(out);
+}
+
+/// Requests of one kind over the elements of a value.
+struct Pieces<'a> {
+    out: &'a mut Vec<u8>,
+    settle: &'a mut dyn FnMut(&mut Vec<u8>),
+    name: &'static [u8],
+    key: &'a [u8],
+    /// Arguments of an element.
+    width: usize,
+    /// Elements that have not been begun.
+    left: usize,
+    /// Elements that still fit the request that was begun.
+    room: usize,
+}
+
+impl Pieces<'_> {
+    /// Begins an element, with a new request if it takes one.
+    fn element(&mut self) -> &mut Vec<u8> {
+        if self.room == 0 {
+            (self.settle)(self.out);
+            self.room = self.left.min(ITEMS_MAX);
+            append_count(self.out, 2 + self.room * self.width);
+            append_bulk(self.out, self.name);
+            append_bulk(self.out, self.key);
+        }
+        self.room -= 1;
+        self.left -= 1;
+        self.out
+    }
+}
+
+fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle: &mut dyn FnMut(&mut Vec<u8>)) {
+    let (name, width, left): (&[u8], usize, usize) = match container {
+        Container::Raw(bytes) => return append_request(out, [b"SET", key, bytes]),
+        Container::Stream(stream) => return append_stream(out, key, stream, settle),
+        Container::ListPacked(pack) => (b"RPUSH", 1, pack.len()),
+        Container::ListQuick(list) => (b"RPUSH", 1, list.len()),
+        Container::SetInts(ints) => (b"SADD", 1, ints.len()),
+        Container::SetPacked(pack) => (b"SADD", 1, pack.len()),
+        Container::SetTable(table) => (b"SADD", 1, table.len()),
+        Container::HashPacked(pack) => (b"HMSET", 2, pack.len() / 2),
+        Container::HashTable(table) => (b"HMSET", 2, table.len()),
+        Container::ZsetPacked(pack) => (b"ZADD", 2, pack.len() / 2),
+        Container::ZsetTree(scores) => (b"ZADD", 2, scores.len()),
+    };
+    let mut pieces = Pieces { out, settle, name, key, width, left, room: 0 };
+    match container {
+        Container::Raw(_) | Container::Stream(_) => {}
+        Container::ListPacked(pack) | Container::SetPacked(pack) => {
+            pack.iter().for_each(|item| append_item(pieces.element(), item));
+        }
+        Container::ListQuick(list) => {
+            list.for_range(0, list.len(), false, &mut |item| append_item(pieces.element(), item));
+        }
+        Container::SetInts(ints) => ints.iter().for_each(|value| append_bulk_int(pieces.element(), value)),
+        Container::SetTable(table) => table.for_each(|member| append_bulk(pieces.element(), member.key())),
+        Container::HashPacked(pack) => pairs(pack, |field, value| {
+            let out = pieces.element();
+            append_item(out, field);
+            append_item(out, value);
+        }),
+        Container::HashTable(table) => table.for_each(|field| {
+            let out = pieces.element();
+            append_bulk(out, field.key());
+            append_bulk(out, field.value());
+        }),
+        Container::ZsetPacked(pack) => pairs(pack, |member, score| {
+            let out = pieces.element();
+            append_item(out, score);
+            append_item(out, member);
+        }),
+        Container::ZsetTree(scores) => scores.tree.iter().for_each(|(score, member)| {
+            let out = pieces.element();
+            append_bulk(out, format_f64_17g(score).as_bytes());
+            append_bulk(out, member.key());
+        }),
+    }
+}
+
+/// A stream: its entries, what it knows of itself, its groups with their consumers and pending entries.
+fn append_stream(out: &mut Vec<u8>, key: &[u8], stream: &Stream, settle: &mut dyn FnMut(&mut Vec<u8>)) {
+    let facts = stream.facts();
+    for entry in stream.entries().range(StreamId::MIN, StreamId::MAX, false) {
+        append_count(out, 3 + 2 * entry.len());
+        append_bulk(out, b"XADD");
+        append_bulk(out, key);
+        append_bulk(out, entry.id.to_string().as_bytes());
+        for (field, value) in entry.fields() {
+            append_item(out, field);
+            append_item(out, value);
+        }
+        settle(out);
+    }
+    if facts.len == 0 {
+        // A stream without entries comes to be by one that is trimmed at once.
+        let id = if facts.last_id == StreamId::MIN { "0-1".to_owned() } else { facts.last_id.to_string() };
+        append_request(out, [&b"XADD"[..], key, b"MAXLEN", b"0", id.as_bytes(), b"x", b"y"]);
+    }
+    let (last, deleted) = (facts.last_id.to_string(), facts.max_deleted_id.to_string());
+    let added = facts.entries_added.to_string();
+    append_request(
+        out,
+        [&b"XSETID"[..], key, last.as_bytes(), b"ENTRIESADDED", added.as_bytes(), b"MAXDELETEDID", deleted.as_bytes()],
+    );
+    for (name, group) in stream.groups() {
+        let (last, read) = (group.last_id.to_string(), group.entries_read.unwrap_or(-1).to_string());
+        append_request(out, [&b"XGROUP"[..], b"CREATE", key, name, last.as_bytes(), b"ENTRIESREAD", read.as_bytes()]);
+        for (consumer_name, consumer) in group.consumers() {
+            append_request(out, [&b"XGROUP"[..], b"CREATECONSUMER", key, name, consumer_name]);
+            for id in consumer.pending_from(StreamId::MIN) {
+                let Some(pending) = group.pending(id) else { continue };
+                let (id, at) = (id.to_string(), pending.delivered_at.to_string());
+                let deliveries = pending.deliveries.to_string();
+                let claim: [&[u8]; 11] = [
+                    b"XCLAIM",
+                    key,
+                    name,
+                    consumer_name,
+                    b"0",
+                    id.as_bytes(),
+                    b"TIME",
+                    at.as_bytes(),
+                    b"RETRYCOUNT",
+                    deliveries.as_bytes(),
+                    b"JUSTID",
+                ];
+                append_request(out, claim.into_iter().chain([&b"FORCE"[..]]).collect::<Vec<_>>());
+                settle(out);
+            }
+        }
+        settle(out);
+    }
+}
+
+fn append_item(out: &mut Vec<u8>, item: Item<'_>) {
+    append_bulk(out, item.as_str_buf(&mut [0; 24]));
+}
+
+fn pairs(pack: &Listpack, mut each: impl FnMut(Item<'_>, Item<'_>)) {
+    let mut items = pack.iter();
+    while let (Some(first), Some(second)) = (items.next(), items.next()) {
+        each(first, second);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Value;
+    use crate::persist::aof::{Batch, Stop, parse};
+
+    fn requests(object: &Object) -> Vec<String> {
+        let mut out = Vec::new();
+        append_object(&mut out, object, &mut |_| ());
+        let mut batch = Batch::default();
+        let found = parse(&out, &mut batch);
+        assert_eq!((found.consumed, found.stop), (out.len(), Stop::NeedMore));
+        let text = |spans: &[crate::resp::Span]| {
+            let words: Vec<_> = spans.iter().map(|span| String::from_utf8_lossy(span.of(&out)).into_owned()).collect();
+            words.join(" ")
+        };
+        batch.requests().map(text).collect()
+    }
+
+    fn object(value: Value<'_>, deadline: Option<u64>) -> Object {
+        Object::new(b"k", value.into_body(), deadline, 0, 0)
+    }
+
+    #[test]
+    fn a_string_is_one_request_and_its_deadline_another() {
+        assert_eq!(requests(&object(Value::Bytes(b"v w"), None)), ["SET k v w"]);
+        assert_eq!(
+            requests(&object(Value::Int(-5), Some(1_700_000_000_123))),
+            ["SET k -5", "PEXPIREAT k 1700000000123"]
+        );
+    }
+
+    #[test]
+    fn a_collection_is_cut_into_requests_of_64_elements() {
+        let mut pack = Listpack::new();
+        (0..130).for_each(|number| {
+            pack.push_back_int(number);
+        });
+        let made = requests(&object(Value::Container(Container::ListPacked(pack.clone())), None));
+        assert_eq!(made.len(), 3);
+        assert!(made[0].starts_with("RPUSH k 0 1 2 ") && made[0].ends_with(" 63"));
+        assert_eq!(made[2], "RPUSH k 128 129");
+        let made = requests(&object(Value::Container(Container::HashPacked(pack.clone())), None));
+        assert_eq!((made.len(), &*made[1]), (2, "HMSET k 128 129"));
+        let made = requests(&object(Value::Container(Container::ZsetPacked(pack)), None));
+        assert_eq!((made.len(), &*made[1]), (2, "ZADD k 129 128"));
+    }
+}

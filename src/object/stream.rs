@@ -5,12 +5,13 @@
 //! verbatim; a clone is O(1) and never changes; a write after a clone copies one block and the nodes above it. A stream
 //! without entries stays: only its key's removal ends it.
 //!
-//! Groups are in `stream/group.rs`, ids in `stream/id.rs`.
+//! Groups are in `stream/group.rs`, ids in `stream/id.rs`; `stream/requests.rs` writes a stream as commands.
 
 mod block;
 mod group;
 mod id;
 mod radix;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -434,9 +435,12 @@ impl Stream {
         true
     }
 
-    /// Takes a group out.
-    pub fn remove_group(&mut self, name: &[u8]) -> Option<Group> {
-        self.groups.remove(name)
+    /// Takes a group out, as a stream of nothing else, which may be large.
+    pub fn remove_group(&mut self, name: &[u8]) -> Option<Stream> {
+        let group = self.groups.remove(name)?;
+        let mut removed = Stream::new();
+        removed.groups.insert(Name::new(name), group);
+        Some(removed)
     }
 
     // ---- whole ---------------------------------------------------------------------------------------------------

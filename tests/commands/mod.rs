@@ -10,5 +10,6 @@ mod notifications;
 mod pipelines;
 mod pubsub;
 mod server_control;
+mod streams;
 mod tracking;
 mod transactions;

@@ -97,11 +97,12 @@ pub(super) fn set_id(cx: &mut DataCx<'_>) -> CmdResult {
 pub(super) fn destroy(cx: &mut DataCx<'_>) -> CmdResult {
     let (key, name) = (cx.args.at(2), cx.args.at(3));
     let stream = cx.db.edit::<Stream>(key)?.ok_or(CommandError::XGROUP_WITHOUT_KEY)?;
-    let removed = stream.remove_group(name).is_some();
-    if removed {
+    let removed = stream.remove_group(name);
+    cx.reply.integer(removed.is_some() as i64);
+    if let Some(group) = removed {
         cx.db.changed_aside(key, Some(Event::XGROUP_DESTROY), 1);
+        cx.db.keyspace().discard_container(group.into_container());
     }
-    cx.reply.integer(removed as i64);
     Ok(Outcome::Done)
 }
 

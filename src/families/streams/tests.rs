@@ -2,6 +2,8 @@
 
 use crate::command::CommandError;
 use crate::families::testing::Bench;
+use crate::object::{Stream, Typed};
+use crate::structs::record::Body;
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -163,4 +165,30 @@ fn lag_is_told_where_it_can_be_known() {
     assert_eq!(lag(&mut bench), "$-1");
     bench.run("XREADGROUP GROUP g c STREAMS s >");
     assert_eq!(lag(&mut bench), ":1", "as Redis 7.0 counts, which does not see the gap any more");
+}
+
+#[test]
+fn a_stream_is_made_anew_by_its_requests() {
+    let mut bench = bench();
+    bench.run("XGROUP CREATE s g 0");
+    bench.run("XGROUP CREATECONSUMER s g idle");
+    bench.run("XREADGROUP GROUP g a COUNT 2 STREAMS s >");
+    bench.run("XADD s 4-0 f v4");
+    bench.run("XDEL s 4-0");
+    bench.run("XADD empty MAXLEN 0 7-7 f v");
+    for key in ["s", "empty"] {
+        let info = format!("XINFO STREAM {key} FULL");
+        let before = bench.run(&info);
+        let mut requests: Vec<String> = Vec::new();
+        let object = bench.keyspace.db(bench.db).take(key.as_bytes()).unwrap();
+        let Body::Payload(container) = object.body() else { panic!("it is no string") };
+        Stream::of(container).unwrap().requests(key.as_bytes(), &mut |parts| {
+            let words: Vec<_> = parts.iter().map(|part| String::from_utf8_lossy(part)).collect();
+            requests.push(words.join(" "));
+        });
+        for request in requests {
+            assert!(!bench.run(&request).starts_with('-'), "{request}");
+        }
+        assert_eq!(bench.run(&info), before);
+    }
 }

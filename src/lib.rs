@@ -19,3 +19,4 @@ pub mod rdb;
 pub mod resp;
 pub mod server;
 pub mod structs;
+pub mod tools;

@@ -6,5 +6,6 @@ use std::process::ExitCode;
 static ALLOCATOR: larder::structs::alloc::CountingAllocator = larder::structs::alloc::CountingAllocator;
 
 fn main() -> ExitCode {
-    larder::server::start::main()
+    let argv: Vec<_> = std::env::args_os().collect();
+    larder::tools::run(&argv).unwrap_or_else(larder::server::start::main)
 }

@@ -4,4 +4,5 @@
 //! runs the same tests against another server, which is how the tests themselves are proven.
 
 mod commands;
+mod persist;
 mod support;

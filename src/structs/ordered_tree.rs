@@ -77,11 +77,11 @@ impl<K: Ord + Clone, V: Clone> OrderedTree<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.get_key_value(key).map(|(_, value)| value)
+        self.entry(key).map(|(_, value)| value)
     }
 
     /// The key as it is kept, and its value.
-    pub fn get_key_value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    pub fn entry<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
     where
         K: Borrow<Q>,
     {

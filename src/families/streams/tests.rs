@@ -1,3 +1,5 @@
+//! Tests of the streams family, command by command.
+
 use crate::command::CommandError;
 use crate::families::testing::Bench;
 

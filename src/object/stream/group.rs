@@ -183,7 +183,7 @@ impl Group {
 
     /// Makes an entry pending for a consumer that exists, whoever had it before. O(log n).
     pub fn assign(&mut self, id: StreamId, consumer: &[u8], delivered_at: i64, deliveries: u64) {
-        let Some((name, _)) = self.consumers.get_key_value(consumer) else { return };
+        let Some((name, _)) = self.consumers.entry(consumer) else { return };
         let pending = Pending { delivered_at, deliveries, consumer: name.clone() };
         match self.pending.insert(id, pending) {
             Some(before) if before.consumer() == consumer => return,

@@ -1,3 +1,5 @@
+//! Tests of streams against a model, with clones that must not change.
+
 use super::*;
 use std::collections::BTreeMap;
 

@@ -375,7 +375,7 @@ impl CommandError {
 
     /// An option EXPIRE and its like do not know.
     pub fn unsupported_option(option: &[u8]) -> CommandError {
-        CommandError(Cow::Owned([b"ERR Unsupported option ", option].concat()))
+        CommandError(Cow::Owned([b"ERR Unsupported option ", as_c_text(option)].concat()))
     }
 
     /// A stream or group that XREADGROUP does not find.
@@ -460,7 +460,7 @@ fn quoted_part(arg: &[u8], most: usize) -> &[u8] {
 }
 
 /// An argument up to its first NUL.
-fn as_c_text(arg: &[u8]) -> &[u8] {
+pub(crate) fn as_c_text(arg: &[u8]) -> &[u8] {
     quoted_part(arg, arg.len())
 }
 

@@ -123,7 +123,12 @@ impl Engine {
                 if let Some(rewrite) = self.durability.rewrite.take() {
                     rewrite.cancel();
                 }
-                if self.begin_rewrite().is_err() {
+                if self.durability.save.is_some() {
+                    tracing::info!(
+                        "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible."
+                    );
+                    self.durability.rewrite_scheduled = true;
+                } else if self.begin_rewrite().is_err() {
                     self.durability.log = None;
                     return Err("Unable to turn on AOF. Check server logs.".into());
                 }

@@ -90,6 +90,12 @@ impl SortedSet {
         SortedSet(Container::ZsetPacked(Listpack::new()))
     }
 
+    /// An empty packed sorted set with room for about this many bytes of members and scores, so that filling it at once
+    /// does not pass through every size there is.
+    pub fn with_room(bytes: usize) -> SortedSet {
+        SortedSet(Container::ZsetPacked(Listpack::with_capacity(bytes)))
+    }
+
     /// A sorted set of a listpack from outside, converted if it is beyond the limits. O(n). Errors: a member without a
     /// score, a score that is no number, wrong order. That no member comes twice is not checked.
     pub fn from_packed(pack: Listpack, limits: &Limits) -> Result<SortedSet, &'static str> {

@@ -159,7 +159,9 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
     loop {
         rim.execute().await;
         let how = rim.ending.get().unwrap_or_default();
-        match rim.engine.borrow_mut().finish(how) {
+        // The engine is lent for this alone: whoever is told of a failure needs it again.
+        let finished = rim.engine.borrow_mut().finish(how);
+        match finished {
             Ok(()) => break,
             Err(line) => {
                 tracing::warn!("{line}");

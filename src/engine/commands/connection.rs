@@ -111,7 +111,7 @@ fn hello(cx: &mut EngineCx<'_>) -> CmdResult {
             at += 2;
         } else {
             let mut text = b"ERR Syntax error in HELLO option '".to_vec();
-            text.extend_from_slice(args.at(at));
+            text.extend_from_slice(crate::command::error::as_c_text(args.at(at)));
             text.push(b'\'');
             return Err(CommandError::from_bytes(text));
         }

@@ -30,7 +30,12 @@ fn add(cx: &mut DataCx<'_>, increment: bool) -> CmdResult {
     }
     let set = match how.only_present {
         true => cx.db.edit::<SortedSet>(key)?,
-        false => Some(cx.db.edit_or_create::<SortedSet>(key, SortedSet::new)?),
+        false => {
+            // An entry of a listpack takes two bytes beside its own; a set that will not stay packed needs no room.
+            let packed = pairs.len() / 2 <= cx.limits.zset_max_listpack_entries;
+            let bytes = if packed { pairs.byte_len() + 2 * pairs.len() } else { 0 };
+            Some(cx.db.edit_or_create::<SortedSet>(key, || SortedSet::with_room(bytes))?)
+        }
     };
     let (mut new, mut updated, mut result) = (0, 0, None);
     if let Some(set) = set {

@@ -4,7 +4,7 @@
 use crate::config::Key;
 use crate::engine::Engine;
 use crate::observe::InfoWriter;
-use crate::persist::Status;
+use crate::persist::{Policy, Status};
 
 pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     let files = &engine.durability;
@@ -64,12 +64,13 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
         ]);
     }
     if let Some(log) = &files.log {
+        let syncs = engine.sync_policy() != Policy::Never && log.appended_offset() > log.durable_offset();
         out.fields(&[
             ("aof_current_size", &log.total_bytes()),
             ("aof_base_size", &log.base_bytes()),
             ("aof_pending_rewrite", &0),
             ("aof_buffer_length", &log.queued_bytes()),
-            ("aof_pending_bio_fsync", &((log.appended_offset() > log.durable_offset()) as u8)),
+            ("aof_pending_bio_fsync", &(syncs as u8)),
             ("aof_delayed_fsync", &0),
         ]);
     }

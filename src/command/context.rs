@@ -25,6 +25,9 @@ pub struct DataCx<'a> {
     pub rng: &'a mut fastrand::Rng,
     /// Set when a waiting command is run again: the key that became ready. Only this key is to be served.
     pub ready_key: Option<&'a [u8]>,
+    /// Set when the request comes from a log or a primary, which has carried it out already: it is not to be bounded or
+    /// refused for reasons of policy.
+    pub replayed: bool,
 }
 
 impl<'a> DataCx<'a> {

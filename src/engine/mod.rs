@@ -74,6 +74,14 @@ pub struct ShutdownHow {
     pub force: bool,
 }
 
+impl ShutdownHow {
+    /// From the bits of `shutdown-on-sigterm` and its like.
+    pub fn from_bits(bits: u32) -> ShutdownHow {
+        let set = |bit| bits & bit != 0;
+        ShutdownHow { save: set(1), nosave: set(2), now: set(4), force: set(8) }
+    }
+}
+
 /// CLIENT PAUSE: until when, and what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pause {

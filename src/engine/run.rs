@@ -77,6 +77,9 @@ impl Engine {
             Ok(id) => id,
             Err(error) => {
                 self.clients[index].last_command = u16::MAX;
+                if is_http(args.at(0)) {
+                    return self.turn_away(index);
+                }
                 return self.refuse(index, None, &error);
             }
         };
@@ -96,6 +99,18 @@ impl Engine {
             Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
             Verdict::Postpone => self.postpone(index, id, args),
         }
+    }
+
+    /// Closes a connection that speaks HTTP: a browser was made to send it, by a page that hopes for commands in it.
+    #[cold]
+    fn turn_away(&mut self, index: ClientIndex) {
+        tracing::warn!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is \
+             likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. \
+             Connection from {} aborted.",
+            self.clients[index].endpoints.peer
+        );
+        self.close(index, false);
     }
 
     /// Answers an error to a command that does not run; a transaction being queued is spoilt by it.
@@ -192,6 +207,7 @@ impl Engine {
                     now: self.now,
                     rng: &mut self.rng,
                     ready_key,
+                    replayed: client.flags.contains(ClientFlags::LOADER),
                 };
                 handler(&mut cx)
             }
@@ -401,4 +417,9 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a request's first word is one that HTTP requests hold.
+fn is_http(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"post") || word.eq_ignore_ascii_case(b"host:")
 }

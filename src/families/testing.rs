@@ -16,6 +16,8 @@ pub struct Bench {
     pub db: DbIndex,
     /// The protocol of replies.
     pub protocol: Protocol,
+    /// Whether requests come from a log.
+    pub replayed: bool,
     effects: Effects,
     rng: fastrand::Rng,
     started: u64,
@@ -37,6 +39,7 @@ impl Bench {
             limits: Limits::default(),
             db: DbIndex(0),
             protocol: Protocol::Resp2,
+            replayed: false,
             effects: Effects { wanted: true, ..Effects::default() },
             rng: fastrand::Rng::with_seed(1),
             started: 0,
@@ -96,6 +99,7 @@ impl Bench {
             now,
             rng: &mut self.rng,
             ready_key,
+            replayed: self.replayed,
         };
         match handler(&mut cx) {
             Ok(Outcome::Done) => {}

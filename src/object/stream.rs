@@ -5,7 +5,7 @@
 //! verbatim; a clone is O(1) and never changes; a write after a clone copies one block and the nodes above it. A stream
 //! without entries stays: only its key's removal ends it.
 //!
-//! Groups are in `stream/group.rs`, ids in `stream/id.rs`; `stream/requests.rs` writes a stream as commands.
+//! Groups are in `stream/group.rs`, ids in `stream/id.rs`.
 
 mod block;
 mod group;

@@ -5,7 +5,6 @@
 
 use super::aof::{append_bulk, append_bulk_int, append_count, append_request};
 use crate::base::float::format_f64_17g;
-use crate::object::stream::{Stream, StreamId};
 use crate::object::{Container, Object};
 use crate::structs::listpack::{Item, Listpack};
 use crate::structs::record::Body;
@@ -70,7 +69,12 @@ impl Pieces<'_> {
 fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle: &mut dyn FnMut(&mut Vec<u8>)) {
     let (name, width, left): (&[u8], usize, usize) = match container {
         Container::Raw(bytes) => return append_request(out, [b"SET", key, bytes]),
-        Container::Stream(stream) => return append_stream(out, key, stream, settle),
+        Container::Stream(stream) => {
+            return stream.requests(key, &mut |parts| {
+                append_request(out, parts.iter().copied());
+                settle(out);
+            });
+        }
         Container::ListPacked(pack) => (b"RPUSH", 1, pack.len()),
         Container::ListQuick(list) => (b"RPUSH", 1, list.len()),
         Container::SetInts(ints) => (b"SADD", 1, ints.len()),
@@ -112,61 +116,6 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
             append_bulk(out, format_f64_17g(score).as_bytes());
             append_bulk(out, member.key());
         }),
-    }
-}
-
-/// A stream: its entries, what it knows of itself, its groups with their consumers and pending entries.
-fn append_stream(out: &mut Vec<u8>, key: &[u8], stream: &Stream, settle: &mut dyn FnMut(&mut Vec<u8>)) {
-    let facts = stream.facts();
-    for entry in stream.entries().range(StreamId::MIN, StreamId::MAX, false) {
-        append_count(out, 3 + 2 * entry.len());
-        append_bulk(out, b"XADD");
-        append_bulk(out, key);
-        append_bulk(out, entry.id.to_string().as_bytes());
-        for (field, value) in entry.fields() {
-            append_item(out, field);
-            append_item(out, value);
-        }
-        settle(out);
-    }
-    if facts.len == 0 {
-        // A stream without entries comes to be by one that is trimmed at once.
-        let id = if facts.last_id == StreamId::MIN { "0-1".to_owned() } else { facts.last_id.to_string() };
-        append_request(out, [&b"XADD"[..], key, b"MAXLEN", b"0", id.as_bytes(), b"x", b"y"]);
-    }
-    let (last, deleted) = (facts.last_id.to_string(), facts.max_deleted_id.to_string());
-    let added = facts.entries_added.to_string();
-    append_request(
-        out,
-        [&b"XSETID"[..], key, last.as_bytes(), b"ENTRIESADDED", added.as_bytes(), b"MAXDELETEDID", deleted.as_bytes()],
-    );
-    for (name, group) in stream.groups() {
-        let (last, read) = (group.last_id.to_string(), group.entries_read.unwrap_or(-1).to_string());
-        append_request(out, [&b"XGROUP"[..], b"CREATE", key, name, last.as_bytes(), b"ENTRIESREAD", read.as_bytes()]);
-        for (consumer_name, consumer) in group.consumers() {
-            append_request(out, [&b"XGROUP"[..], b"CREATECONSUMER", key, name, consumer_name]);
-            for id in consumer.pending_from(StreamId::MIN) {
-                let Some(pending) = group.pending(id) else { continue };
-                let (id, at) = (id.to_string(), pending.delivered_at.to_string());
-                let deliveries = pending.deliveries.to_string();
-                let claim: [&[u8]; 11] = [
-                    b"XCLAIM",
-                    key,
-                    name,
-                    consumer_name,
-                    b"0",
-                    id.as_bytes(),
-                    b"TIME",
-                    at.as_bytes(),
-                    b"RETRYCOUNT",
-                    deliveries.as_bytes(),
-                    b"JUSTID",
-                ];
-                append_request(out, claim.into_iter().chain([&b"FORCE"[..]]).collect::<Vec<_>>());
-                settle(out);
-            }
-        }
-        settle(out);
     }
 }
 

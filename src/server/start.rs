@@ -178,14 +178,19 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
 }
 
 fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
-    for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
+    let ends = [
+        (SignalKind::terminate(), "SIGTERM", Key::ShutdownOnSigterm),
+        (SignalKind::interrupt(), "SIGINT", Key::ShutdownOnSigint),
+    ];
+    for (kind, name, directive) in ends {
         let mut signals = signal(kind)?;
         let rim = rim.clone();
         tokio::task::spawn_local(async move {
             while signals.recv().await.is_some() {
                 tracing::warn!("Received {name} scheduling shutdown...");
                 tracing::warn!("User requested shutdown...");
-                if rim.ending.replace(Some(ShutdownHow::default())).is_some() {
+                let how = ShutdownHow::from_bits(rim.engine.borrow().config.bits(directive));
+                if rim.ending.replace(Some(how)).is_some() {
                     std::process::exit(1);
                 }
                 rim.wake();

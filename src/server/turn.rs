@@ -318,6 +318,9 @@ impl Rim {
             engine.check_output_limit(index);
             return;
         }
+        if engine.clients[index].flags.contains(ClientFlags::CLOSE_NOW) {
+            return;
+        }
         if !engine.may_send(index) {
             return self.hold_output(index);
         }

@@ -19,7 +19,7 @@ pub(in crate::config) const SECTION: Section = Section {
         choice(Key::Supervised, "supervised", &["upstart", "systemd", "auto", "no"], "no")
             .immutable()
             .not_yet("Which service manager is told that the server is ready."),
-        nullable(Key::Pidfile, "pidfile").immutable().not_yet("File that receives the process id."),
+        nullable(Key::Pidfile, "pidfile").immutable().works("File that receives the process id."),
         text(Key::Dir, "dir", "./")
             .protected()
             .deny_loading()

@@ -10,56 +10,54 @@ pub(in crate::config) const SECTION: Section = Section {
     title: "Persistence",
     intro: "Snapshots and the append-only log.",
     rows: &[
-        list(Key::Save, "save", ListKind::Save, "3600 1 300 100 60 10000").not_yet(
+        list(Key::Save, "save", ListKind::Save, "3600 1 300 100 60 10000").works(
             "Pairs 'seconds changes': saves a snapshot when so many changes are that old. Empty: \
                  never by itself.",
         ),
-        text(Key::Dbfilename, "dbfilename", "dump.rdb").protected().not_yet("Name of the snapshot file inside dir."),
-        yes_no(Key::Rdbcompression, "rdbcompression", "yes").not_yet("Compresses long strings in snapshots."),
+        text(Key::Dbfilename, "dbfilename", "dump.rdb").protected().works("Name of the snapshot file inside dir."),
+        yes_no(Key::Rdbcompression, "rdbcompression", "yes").works("Compresses long strings in snapshots."),
         yes_no(Key::Rdbchecksum, "rdbchecksum", "yes")
             .immutable()
-            .not_yet("Ends snapshots with a checksum and verifies it on loading."),
+            .works("Ends snapshots with a checksum and verifies it on loading."),
         yes_no(Key::RdbSaveIncrementalFsync, "rdb-save-incremental-fsync", "yes")
-            .not_yet("Syncs a snapshot to disk in steps while it is written."),
+            .works("Syncs a snapshot to disk in steps while it is written."),
         int(Key::RdbKeySaveDelay, "rdb-key-save-delay", INT_MIN, INT_MAX, "0")
             .hidden()
-            .not_yet("Microseconds to wait after each key saved, for tests."),
+            .works("Microseconds to wait after each key saved, for tests."),
         yes_no(Key::RdbDelSyncFiles, "rdb-del-sync-files", "no")
             .not_yet("Removes snapshot files that were only made for replication."),
         yes_no(Key::StopWritesOnBgsaveError, "stop-writes-on-bgsave-error", "yes")
-            .not_yet("Refuses writes while the last snapshot failed."),
+            .works("Refuses writes while the last snapshot failed."),
         int(Key::KeyLoadDelay, "key-load-delay", INT_MIN, INT_MAX, "0")
             .hidden()
             .not_yet("Microseconds to wait after each key loaded, for tests."),
         int(Key::LoadingProcessEventsIntervalBytes, "loading-process-events-interval-bytes", 1024, INT_MAX, "2097152")
             .hidden()
             .not_yet("Bytes loaded between two looks at the network."),
-        yes_no(Key::Appendonly, "appendonly", "no")
-            .deny_loading()
-            .not_yet("Logs every write to the append-only files."),
+        yes_no(Key::Appendonly, "appendonly", "no").deny_loading().works("Logs every write to the append-only files."),
         text(Key::Appendfilename, "appendfilename", "appendonly.aof")
             .immutable()
-            .not_yet("Base name of the append-only files."),
+            .works("Base name of the append-only files."),
         text(Key::Appenddirname, "appenddirname", "appendonlydir")
             .immutable()
-            .not_yet("Directory inside dir for the append-only files."),
+            .works("Directory inside dir for the append-only files."),
         choice(Key::Appendfsync, "appendfsync", &["everysec", "always", "no"], "everysec")
-            .not_yet("When the log reaches the disk: once a second, before every reply, or when the system likes."),
+            .works("When the log reaches the disk: once a second, before every reply, or when the system likes."),
         yes_no(Key::NoAppendfsyncOnRewrite, "no-appendfsync-on-rewrite", "no")
             .not_yet("Does not sync the log while a rewrite is going on."),
         int(Key::AutoAofRewritePercentage, "auto-aof-rewrite-percentage", 0, INT_MAX, "100")
-            .not_yet("Growth in percent at which the log is rewritten; 0 never."),
+            .works("Growth in percent at which the log is rewritten; 0 never."),
         memory(Key::AutoAofRewriteMinSize, "auto-aof-rewrite-min-size", 0, LONG_MAX, "67108864")
-            .not_yet("Bytes below which the log is not rewritten."),
+            .works("Bytes below which the log is not rewritten."),
         yes_no(Key::AofLoadTruncated, "aof-load-truncated", "yes")
-            .not_yet("Starts with a log whose end is cut off, dropping the unfinished command."),
+            .works("Starts with a log whose end is cut off, dropping the unfinished command."),
         yes_no(Key::AofUseRdbPreamble, "aof-use-rdb-preamble", "yes")
-            .not_yet("Writes the base of the log in the snapshot format."),
+            .works("Writes the base of the log in the snapshot format."),
         yes_no(Key::AofRewriteIncrementalFsync, "aof-rewrite-incremental-fsync", "yes")
             .not_yet("Syncs a rewritten log to disk in steps."),
         yes_no(Key::AofTimestampEnabled, "aof-timestamp-enabled", "no")
-            .not_yet("Writes times into the log, for recovery to a point in time."),
+            .works("Writes times into the log, for recovery to a point in time."),
         yes_no(Key::AofDisableAutoGc, "aof-disable-auto-gc", "no")
-            .not_yet("Keeps log files that a rewrite has replaced."),
+            .works("Keeps log files that a rewrite has replaced."),
     ],
 };

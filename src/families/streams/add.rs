@@ -102,22 +102,24 @@ impl Options {
             }
             at += 1;
         }
-        options.set_limit(limit, is_xadd, cx.limits)?;
+        options.set_limit(limit, is_xadd, cx)?;
         Ok(options)
     }
 
-    fn set_limit(&mut self, limit: i64, is_xadd: bool, limits: &Limits) -> Result<(), CommandError> {
+    fn set_limit(&mut self, limit: i64, is_xadd: bool, cx: &DataCx<'_>) -> Result<(), CommandError> {
         match &mut self.trim {
             None if limit != 0 => return Err(CommandError::LIMIT_WITHOUT_TRIM),
             None if !is_xadd => return Err(CommandError::XTRIM_WITHOUT_STRATEGY),
             None => {}
+            // Redis leaves LIMIT in what it repeats, where the exact limit has taken the place of the approximate one.
+            Some(_) if cx.replayed => {}
             Some(trim) if self.limit_at.is_some() && !trim.whole_blocks => {
                 return Err(CommandError::LIMIT_WITHOUT_APPROXIMATION);
             }
             Some(trim) if self.limit_at.is_some() => trim.limit = limit as u64,
             // So that nobody waits long: a hundred blocks at most.
             Some(trim) if trim.whole_blocks => {
-                trim.limit = match (limits.stream_node_max_entries as u64).saturating_mul(100) {
+                trim.limit = match (cx.limits.stream_node_max_entries as u64).saturating_mul(100) {
                     0 => 10_000,
                     limit => limit.min(1_000_000),
                 };

@@ -82,6 +82,8 @@ fn trimming_is_repeated_by_what_it_left() {
     assert_eq!(bench.propagated(), ["XADD s MAXLEN = 0 1700000000000-0 f v"]);
     assert_eq!(bench.events(), ["xadd s", "xtrim s"]);
     assert_eq!(bench.run("XTRIM s MAXLEN 5 LIMIT 3"), bench.error(&CommandError::LIMIT_WITHOUT_APPROXIMATION));
+    bench.replayed = true;
+    assert_eq!(bench.run("XTRIM s MAXLEN = 0 LIMIT 3"), ":0\r\n", "as Redis writes it to its log");
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Engine {
     pub(super) fn gate(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) -> Verdict {
         let command = self.table.get(id);
         let meta = command.meta;
-        if !meta.arity_allows(args.len()) || (!command.subcommands.is_empty() && args.len() < 2) {
+        if !meta.arity_allows(args.len()) {
             return Verdict::Refuse(CommandError::arity(&command.name));
         }
         if command.has(Flag::Protected)

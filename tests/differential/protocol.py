@@ -10,6 +10,7 @@ both servers are watched until they are equally quiet).
 import argparse
 import os
 import random
+import re
 import select
 import socket
 import sys
@@ -47,6 +48,7 @@ CASES = [
 VALID = [encode(c) for c in ([b"PING"], [b"SET", b"k", b"v"], [b"GET", b"k"], [b"ECHO", b"hello"], [b"MGET", b"a", b"b", b"c"], [b"LPUSH", b"l", b"1", b"2"], [b"LRANGE", b"l", b"0", b"-1"], [b"NOSUCH"], [b"SET", b"k"], [b"INCR", b"k"])]
 VALID += [b"PING\r\n", b"SET k 'v v'\r\n", b'ECHO "a\\x00b"\r\n']
 GRAINS = [b"\r\n", b"\n", b"\r", b"*", b"$", b"-1", b"0", b"1", b"9", b"\x00", b"\xff", b" ", b'"', b"'", b"\\", b"*1\r\n", b"$4\r\n", b"+", b"-", b"99999999999", b"PING"]
+HTTP = re.compile(rb"(?i)(^|\n)(post|host:)")
 MARK = b"mark-7f3a"
 MARKER = encode([b"ECHO", MARK])
 
@@ -120,6 +122,9 @@ def try_case(data, reference, tested, pieces=None, patience=5.0):
         p.sock.close()
     ref, sut = clean(a.got), clean(b.got)
     if ref == sut and a.closed == b.closed:
+        return None
+    # Who speaks HTTP is cut off at once, and what was answered before that arrives or is lost by the timing of the socket.
+    if HTTP.search(data) and a.closed and b.closed and (ref.startswith(sut) or sut.startswith(ref)):
         return None
     return f"  reference: {ref[:600]!r} closed={a.closed}\n  tested:    {sut[:600]!r} closed={b.closed}"
 

@@ -57,8 +57,10 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
-    /// Kill the process as DEBUG SEGFAULT and its like ask.
+    /// Kill the process as DEBUG PANIC asks.
     Crash,
+    /// Let it crash as if it had gone astray in memory (DEBUG SEGFAULT).
+    Fault,
 }
 
 /// What SHUTDOWN was told about saving and waiting.
@@ -166,7 +168,7 @@ pub struct Senses {
     /// and the keys that differ. Errors: the key that is to blame and the reason.
     pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
-    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+    pub rewrite_config: fn(&str, &Config, bool) -> Result<(), String>,
 }
 
 /// What the threads that write files need of the rim.
@@ -252,7 +254,7 @@ pub struct Engine {
     cron: cron::CronState,
     spare_buffers: Vec<Vec<u8>>,
     /// Values handed to the reclaim thread that it has not freed yet.
-    pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub reclaim_pending: std::sync::Arc<crate::keyspace::Unfreed>,
 }
 
 impl Engine {
@@ -435,6 +437,10 @@ impl Engine {
         const MOST_SPARES: usize = 64;
         let client = &mut self.clients[index];
         client.sent = 0;
+        if self.debug.keep_reply_buffers {
+            client.out.clear();
+            return;
+        }
         let mut buffer = client.out.take();
         if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
             buffer.clear();

@@ -59,7 +59,7 @@ const SENSES: Senses = Senses {
     purge_memory: || {},
     sleep: |_| {},
     prepare: |_, _, _| Ok(Prepared::default()),
-    rewrite_config: |_, _| Err("there is no such file".to_owned()),
+    rewrite_config: |_, _, _| Err("there is no such file".to_owned()),
 };
 
 /// Runs all requests of a log's files, in their order. Errors: a line with file and offset.

@@ -87,7 +87,7 @@ fn monitor(cx: &mut EngineCx<'_>) -> CmdResult {
 fn slowlog_get(cx: &mut EngineCx<'_>) -> CmdResult {
     let mut count = 10;
     if cx.args.len() > 3 {
-        return Err(CommandError::arity("slowlog|get"));
+        return Err(CommandError::subcommand_syntax(cx.args));
     }
     if cx.args.len() == 3 {
         let wanted = cx

@@ -12,6 +12,10 @@ check:
 fast filter="":
     cargo test --lib {{filter}}
 
+# The modules with unsafe code under valgrind.
+valgrind:
+    scripts/valgrind
+
 # Everything CI runs.
 all:
     scripts/test

@@ -21,7 +21,7 @@ client = connect()
 
 def consumer_of(kind, name, workers=3, **options):
     """A huey and a started consumer of it, threads in this process."""
-    huey = kind(name, host=kit.HOST, port=kit.PORT, **options)
+    huey = kind(name, host=kit.HOST, port=kit.PORT, store_intermediate_errors=False, **options)
     consumer = huey.create_consumer(workers=workers, periodic=True, initial_delay=0.01, max_delay=0.1, scheduler_interval=1, check_worker_health=False)
     return huey, consumer
 

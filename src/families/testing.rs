@@ -16,6 +16,8 @@ pub struct Bench {
     pub db: DbIndex,
     /// The protocol of replies.
     pub protocol: Protocol,
+    /// Whether the caller may read any key.
+    pub reads_all_keys: bool,
     /// Whether requests come from a log.
     pub replayed: bool,
     effects: Effects,
@@ -39,6 +41,7 @@ impl Bench {
             limits: Limits::default(),
             db: DbIndex(0),
             protocol: Protocol::Resp2,
+            reads_all_keys: true,
             replayed: false,
             effects: Effects { wanted: true, ..Effects::default() },
             rng: fastrand::Rng::with_seed(1),
@@ -99,6 +102,7 @@ impl Bench {
             now,
             rng: &mut self.rng,
             ready_key,
+            reads_all_keys: self.reads_all_keys,
             replayed: self.replayed,
         };
         match handler(&mut cx) {

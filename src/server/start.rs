@@ -63,6 +63,10 @@ fn serve(startup: Startup) -> ExitCode {
         eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {}", follow::reason_of(&error))));
         return ExitCode::FAILURE;
     }
+    if config.boolean(Key::SyslogEnabled) {
+        let ident = String::from_utf8_lossy(config.string(Key::SyslogIdent)).into_owned();
+        log::set_system_logger(Some((ident, config.enum_name(Key::SyslogFacility))));
+    }
     // No thread is there yet.
     if let Err(error) = supervision::detach(&config) {
         return refuse(&format!("Can't go into the background: {error}"));
@@ -226,6 +230,11 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
                 tracing::warn!("Received {name} scheduling shutdown...");
                 tracing::warn!("User requested shutdown...");
                 let how = ShutdownHow::from_bits(rim.engine.borrow().config.bits(directive));
+                let debug = &mut rim.engine.borrow_mut().debug;
+                if debug.pause_cron {
+                    debug.shutdown_held = Some(how);
+                    continue;
+                }
                 if rim.ending.replace(Some(how)).is_some() && name == "SIGINT" {
                     insist();
                 }

@@ -171,6 +171,15 @@ pub fn system_name() -> String {
     format!("{} {} {}", text(&name.sysname), text(&name.release), text(&name.machine))
 }
 
+/// Seconds that the local time is ahead of UTC at this moment.
+pub fn seconds_east(unix_seconds: i64) -> i64 {
+    // SAFETY: tm is plain numbers and a pointer, for which all zeros are valid.
+    let mut local: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid; the environment, which may name the zone, is not changed while threads run.
+    let filled = unsafe { libc::localtime_r(&(unix_seconds as libc::time_t), &mut local) };
+    if filled.is_null() { 0 } else { local.tm_gmtoff as i64 }
+}
+
 /// Physical memory in bytes.
 pub fn total_memory() -> u64 {
     // SAFETY: sysconf takes no pointers.

@@ -107,6 +107,25 @@ fn a_second_sigint_does_not_wait_for_the_last_snapshot() {
 }
 
 #[test]
+fn a_shutdown_that_is_held_can_be_aborted() {
+    let mut s = Server::start();
+    let mut c = s.connect();
+    c.is("DEBUG PAUSE-CRON 1", "+OK");
+    s.signal("TERM");
+    eventually("the signal arrives", || s.log().contains("Received SIGTERM"));
+    c.is("SHUTDOWN ABORT", "+OK");
+    assert!(s.log().contains("Shutdown manually aborted."), "{}", s.log());
+    c.is("SHUTDOWN ABORT", "-ERR No shutdown in progress.");
+    c.is("DEBUG PAUSE-CRON 0", "+OK");
+    c.is("PING", "+PONG");
+    c.is("DEBUG PAUSE-CRON 1", "+OK");
+    s.signal("INT");
+    eventually("the signal arrives", || s.log().contains("Received SIGINT"));
+    c.send("DEBUG PAUSE-CRON 0");
+    assert!(s.ends().success());
+}
+
+#[test]
 fn a_crash_is_reported_with_its_stack() {
     for by_command in [true, false] {
         let mut s = Server::start();

@@ -32,12 +32,10 @@ pub(in crate::config) const SECTION: Section = Section {
         text(Key::Logfile, "logfile", "")
             .immutable()
             .works("File the log is appended to; empty means the standard output."),
-        yes_no(Key::SyslogEnabled, "syslog-enabled", "no")
-            .immutable()
-            .not_yet("Sends the log to the system logger too."),
+        yes_no(Key::SyslogEnabled, "syslog-enabled", "no").immutable().works("Sends the log to the system logger too."),
         text(Key::SyslogIdent, "syslog-ident", "redis")
             .immutable()
-            .not_yet("Name under which the system logger files our lines."),
+            .works("Name under which the system logger files our lines."),
         choice(
             Key::SyslogFacility,
             "syslog-facility",
@@ -45,7 +43,7 @@ pub(in crate::config) const SECTION: Section = Section {
             "local0",
         )
         .immutable()
-        .not_yet("Facility for the system logger."),
+        .works("Facility for the system logger."),
         yes_no(Key::AlwaysShowLogo, "always-show-logo", "no")
             .immutable()
             .no_meaning("Prints a banner at start even when the output is not a terminal."),

@@ -26,6 +26,8 @@ pub struct Switches {
     pub no_active_expire: bool,
     /// PAUSE-CRON 1.
     pub pause_cron: bool,
+    /// What a signal asked for while PAUSE-CRON holds the periodic work, which would see to it.
+    pub shutdown_held: Option<crate::engine::ShutdownHow>,
     /// REPLYBUFFER RESIZING 0: clients keep the buffers of their replies.
     pub keep_reply_buffers: bool,
     /// QUICKLIST-PACKED-THRESHOLD in bytes; 0: the default.
@@ -269,7 +271,11 @@ fn rewrite_all_config(cx: &mut EngineCx<'_>) -> CmdResult {
 }
 
 fn pause_cron(cx: &mut EngineCx<'_>) -> CmdResult {
-    cx.engine.debug.pause_cron = is_on(cx);
+    let on = is_on(cx);
+    cx.engine.debug.pause_cron = on;
+    if !on && let Some(how) = cx.engine.debug.shutdown_held.take() {
+        cx.engine.asks.push(Ask::Shutdown { how, client: None });
+    }
     done(cx)
 }
 

@@ -274,7 +274,7 @@ impl Rim {
         for index in std::mem::take(&mut engine.closing) {
             self.close_if_done(engine, index);
         }
-        self.reclaim.hand_over(engine.take_garbage());
+        self.reclaim.hand_over(engine.take_garbage(), engine.options.max_memory != 0);
         let mut again = false;
         for index in std::mem::take(&mut engine.unblocked) {
             again |= self.resume(engine, index);

@@ -61,6 +61,8 @@ bitflags! {
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// Runs the commands of scripts.
+        const SCRIPT = 1 << 24;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
         /// The soft output limit is exceeded since `soft_limit_since`.

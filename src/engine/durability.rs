@@ -181,6 +181,7 @@ impl Engine {
         if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
             stamp = stamp.max(self.durability.unnamed);
         }
+        let index = self.on_behalf_of(index);
         let client = &mut self.clients[index];
         if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
             self.durability.stamped.push(index);
@@ -245,7 +246,7 @@ impl Engine {
         let used = self.used_memory();
         Snapshot {
             dbs: self.keyspace.snapshot(),
-            functions: Vec::new(),
+            functions: self.library_codes(),
             aux: vec![
                 ("redis-ver", super::commands::info::REDIS_VERSION.as_bytes().to_vec()),
                 ("redis-bits", b"64".to_vec()),

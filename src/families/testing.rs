@@ -18,6 +18,8 @@ pub struct Bench {
     pub protocol: Protocol,
     /// Whether requests come from a log.
     pub replayed: bool,
+    /// Whether requests come from a script.
+    pub in_script: bool,
     effects: Effects,
     rng: fastrand::Rng,
     started: u64,
@@ -40,6 +42,7 @@ impl Bench {
             db: DbIndex(0),
             protocol: Protocol::Resp2,
             replayed: false,
+            in_script: false,
             effects: Effects { wanted: true, ..Effects::default() },
             rng: fastrand::Rng::with_seed(1),
             started: 0,
@@ -100,6 +103,7 @@ impl Bench {
             rng: &mut self.rng,
             ready_key,
             replayed: self.replayed,
+            in_script: self.in_script,
         };
         match handler(&mut cx) {
             Ok(Outcome::Done) => {}

@@ -170,6 +170,11 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         // A shutdown here is over within its turn, so there is never one to abort.
         return Err(CommandError::fixed("ERR No shutdown in progress."));
     }
+    if let Some(busy) = cx.engine.scripting.busy()
+        && !how.nosave
+    {
+        return Err(busy);
+    }
     if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }

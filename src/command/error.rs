@@ -394,6 +394,12 @@ impl CommandError {
         CommandError::from_bytes(text)
     }
 
+    /// XREAD and its like with BLOCK, called by a script.
+    pub fn block_in_script(name: &[u8]) -> CommandError {
+        let text = [b"ERR ", as_c_text(name), b" command is not allowed with BLOCK option from scripts"].concat();
+        CommandError(Cow::Owned(text))
+    }
+
     /// An option EXPIRE and its like do not know.
     pub fn unsupported_option(option: &[u8]) -> CommandError {
         CommandError(Cow::Owned([b"ERR Unsupported option ", as_c_text(option)].concat()))

@@ -190,6 +190,12 @@ impl Engine {
         if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
             stamp = stamp.max(self.durability.unnamed);
         }
+        let index = self.on_behalf_of(index);
+        self.stamp_as(index, stamp);
+    }
+
+    /// Holds a client's replies until the log is durable up to this offset.
+    pub(super) fn stamp_as(&mut self, index: ClientIndex, stamp: u64) {
         let client = &mut self.clients[index];
         if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
             self.durability.stamped.push(index);
@@ -254,7 +260,7 @@ impl Engine {
         let used = self.used_memory();
         Snapshot {
             dbs: self.keyspace.snapshot(),
-            functions: Vec::new(),
+            functions: self.library_codes(),
             aux: vec![
                 ("redis-ver", super::commands::info::REDIS_VERSION.as_bytes().to_vec()),
                 ("redis-bits", b"64".to_vec()),

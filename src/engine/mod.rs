@@ -18,6 +18,7 @@ pub mod memory;
 pub mod monitor;
 pub mod propagate;
 pub mod run;
+pub mod scripting;
 pub mod settle;
 pub mod table;
 pub mod tracking;
@@ -164,6 +165,8 @@ pub struct Senses {
     pub used_memory: fn() -> usize,
     /// Gives memory that is free inside the allocator back to the system.
     pub purge_memory: fn(),
+    /// Serves the clients other than the one whose script is running, once and without waiting.
+    pub serve_others: fn(&mut Engine),
     /// Holds the whole server for this long (DEBUG SLEEP).
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
@@ -262,6 +265,8 @@ pub struct Engine {
     pub startup_memory: usize,
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
+    /// Scripts and functions.
+    pub scripting: scripting::Scripting,
     effects: Effects,
     /// Log and snapshots.
     pub durability: durability::Durability,
@@ -283,6 +288,9 @@ impl Engine {
     pub fn new(config: Config, facts: Facts, senses: Senses, files: Files, seed: u64) -> Result<Engine, StartError> {
         let facts_started_at = facts.started_at;
         let databases = config.integer(Key::Databases).max(1) as usize;
+        let old_api = config.boolean(Key::LuaEnableDeprecatedApi);
+        // Only a machine without memory has no interpreter, and it has no server either.
+        let scripting = scripting::Scripting::new(facts.total_memory, old_api).expect("an interpreter can be made");
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
             options: apply::Options::default(),
@@ -314,6 +322,7 @@ impl Engine {
             replication_id: String::new(),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
+            scripting,
             effects: Effects::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),

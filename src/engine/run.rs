@@ -40,7 +40,8 @@ impl Engine {
         if !self.own_messages.is_empty() {
             self.deliver_own_messages(index);
         }
-        if !self.keyspace.log.is_empty() {
+        // What a script did until now is settled once it has ended, not when others are served while it runs.
+        if !self.keyspace.log.is_empty() && !self.scripting.is_running() {
             self.settle(index);
         }
     }
@@ -214,6 +215,7 @@ impl Engine {
                     ready_key,
                     reads_all_keys,
                     replayed: client.flags.contains(ClientFlags::LOADER),
+                    in_script: client.flags.contains(ClientFlags::SCRIPT),
                 };
                 handler(&mut cx)
             }
@@ -254,6 +256,7 @@ impl Engine {
         }
         if self.tracking.is_active() {
             // What was changed before is forgotten before what was read is remembered.
+            let index = self.on_behalf_of(index);
             self.note_invalidations(Some(index));
             if self.clients[index].flags.contains(ClientFlags::TRACKING) {
                 self.remember_reads(index, id, args);
@@ -270,7 +273,7 @@ impl Engine {
             return;
         }
         let redacted = super::commands::redact(&command.name, args);
-        let client = &self.clients[index];
+        let client = &self.clients[self.on_behalf_of(index)];
         let (at, took_us) = (self.now.0 / 1000, took_ns / 1000);
         match redacted {
             Some(parts) => {

@@ -7,7 +7,7 @@ use crate::client::QueryBuffer;
 use crate::engine::ClientIndex;
 use crate::resp::parser::RequestParser;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -28,6 +28,14 @@ impl Stream {
         match self {
             Stream::Tcp(half) => half.try_write(bytes),
             Stream::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    /// Reads what is there without waiting, past the runtime: while a script is busy, the runtime is not there.
+    pub fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
+            Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The rim: everything that waits. Sockets, timers, signals, the log, background threads; it brings bytes and time to
 //! the engine and carries its replies away. Knows no command.
 
-pub mod clock;
+pub mod busy;
+mod clock;
 pub mod command_line;
 pub mod config_file;
 pub mod conn;

@@ -213,3 +213,12 @@ fn seconds_of(who: libc::c_int) -> (f64, f64) {
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
     (seconds(usage.ru_stime), seconds(usage.ru_utime))
 }
+
+/// Which of these descriptors have something to be read, or have ended. Descriptors that are not open have nothing.
+pub fn poll_readable(descriptors: &[i32]) -> Vec<bool> {
+    let mut polled: Vec<libc::pollfd> =
+        descriptors.iter().map(|&fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
+    // SAFETY: `polled` is a valid, writable array of as many entries as are told; poll(2) accepts any descriptor.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, 0) };
+    polled.iter().map(|entry| ready > 0 && entry.revents & (libc::POLLIN | libc::POLLHUP) != 0).collect()
+}

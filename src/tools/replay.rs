@@ -57,6 +57,7 @@ const SENSES: Senses = Senses {
     usage: Usage::default,
     used_memory: alloc::used_bytes,
     purge_memory: || {},
+    serve_others: |_| {},
     sleep: |_| {},
     prepare: |_, _, _| Ok(Prepared::default()),
     rewrite_config: |_, _, _| Err("there is no such file".to_owned()),

@@ -26,6 +26,8 @@ pub struct Switches {
     pub no_active_expire: bool,
     /// PAUSE-CRON 1.
     pub pause_cron: bool,
+    /// SET-DISABLE-DENY-SCRIPTS 1.
+    pub scripts_call_all: bool,
     /// What a signal asked for while PAUSE-CRON holds the periodic work, which would see to it.
     pub shutdown_held: Option<crate::engine::ShutdownHow>,
     /// REPLYBUFFER RESIZING 0: clients keep the buffers of their replies.
@@ -54,7 +56,7 @@ const fn sub(
     Subcommand { name, argc, run, help }
 }
 
-const SUBCOMMANDS: [Subcommand; 25] = [
+const SUBCOMMANDS: [Subcommand; 26] = [
     sub("ASSERT", 2..=2, crash, &["ASSERT", "    Crash by assertion failed."]),
     sub(
         "CHANGE-REPL-ID",
@@ -203,6 +205,15 @@ const SUBCOMMANDS: [Subcommand; 25] = [
             "    default.",
         ],
     ),
+    sub(
+        "SET-DISABLE-DENY-SCRIPTS",
+        3..=3,
+        set_disable_deny_scripts,
+        &[
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            "    Setting it to 1 lets scripts call the commands that are denied to them, for tests.",
+        ],
+    ),
     sub("SLEEP", 3..=3, sleep, &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."]),
     sub(
         "STRINGMATCH-TEST",
@@ -289,6 +300,11 @@ fn reply_buffer(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn set_active_expire(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.engine.debug.no_active_expire = !is_on(cx);
+    done(cx)
+}
+
+fn set_disable_deny_scripts(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.debug.scripts_call_all = is_on(cx);
     done(cx)
 }
 

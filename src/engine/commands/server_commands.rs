@@ -175,6 +175,11 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         cx.reply().ok();
         return Ok(Outcome::Done);
     }
+    if let Some(busy) = cx.engine.scripting.busy()
+        && !how.nosave
+    {
+        return Err(busy);
+    }
     if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }

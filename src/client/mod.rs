@@ -194,8 +194,10 @@ pub struct Endpoints {
 /// Sizes of buffers that the rim keeps for a client, told after each read.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct QueryBuffer {
-    /// Bytes waiting.
+    /// Bytes waiting to be understood.
     pub used: u32,
+    /// Bytes of requests and arguments that were understood and still lie there.
+    pub parsed: u32,
     /// Bytes free.
     pub free: u32,
 }
@@ -332,7 +334,7 @@ impl Client {
         let prefixes: usize =
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
-        let query = self.query.used as usize + self.query.free as usize;
+        let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
         size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

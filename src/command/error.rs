@@ -16,6 +16,8 @@ impl CommandError {
     pub const NOT_INTEGER: CommandError = CommandError::fixed("ERR value is not an integer or out of range");
     /// An argument is out of the range the command allows.
     pub const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
+    /// The reply would be longer than an ordinary client's output may be: such a client is closed.
+    pub const REPLY_TOO_LONG: CommandError = CommandError::fixed("ERR the reply exceeds the output buffer limit");
     /// An argument must be positive.
     pub const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     /// An argument or value is no float.

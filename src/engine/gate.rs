@@ -120,6 +120,13 @@ impl Engine {
     /// Evicts until there is room for a command. The error when there is none and the command needs some.
     #[cold]
     fn make_room(&mut self, index: ClientIndex, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
+        if self.options.max_memory_clients != 0 && self.is_above_limit() {
+            // Clients go before keys do.
+            self.evict_clients();
+            if self.clients[index].closing() {
+                return Some(CommandError::OOM);
+            }
+        }
         let roomy = self.evict_to_limit();
         self.scripting.out_of_memory = !roomy;
         let command = self.table.get(id);

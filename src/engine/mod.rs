@@ -60,8 +60,10 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
-    /// Kill the process as DEBUG SEGFAULT and its like ask.
+    /// Kill the process as DEBUG PANIC asks.
     Crash,
+    /// Let it crash as if it had gone astray in memory (DEBUG SEGFAULT).
+    Fault,
 }
 
 /// What SHUTDOWN was told about saving and waiting.
@@ -171,7 +173,7 @@ pub struct Senses {
     /// and the keys that differ. Errors: the key that is to blame and the reason.
     pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
-    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+    pub rewrite_config: fn(&str, &Config, bool) -> Result<(), String>,
     /// The bytes of the file at this path. Errors: the reason.
     pub read_file: fn(&str) -> Result<Vec<u8>, String>,
     /// Puts these bytes in place of the file at this path, whole or not at all. Errors: the reason.
@@ -278,7 +280,7 @@ pub struct Engine {
     cron: cron::CronState,
     spare_buffers: Vec<Vec<u8>>,
     /// Values handed to the reclaim thread that it has not freed yet.
-    pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub reclaim_pending: std::sync::Arc<crate::keyspace::Unfreed>,
 }
 
 impl Engine {
@@ -461,6 +463,10 @@ impl Engine {
         const MOST_SPARES: usize = 64;
         let client = &mut self.clients[index];
         client.sent = 0;
+        if self.debug.keep_reply_buffers {
+            client.out.clear();
+            return;
+        }
         let mut buffer = client.out.take();
         if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
             buffer.clear();

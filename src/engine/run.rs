@@ -184,6 +184,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
+                    self.close_for_output(index);
+                }
                 true
             }
         };
@@ -377,7 +380,7 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
-            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
+            BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
         }
         Some(blocked)
     }

@@ -281,6 +281,7 @@ impl Rim {
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Crash => std::process::abort(),
+                Ask::Fault => crate::structs::process::fault(),
             }
         }
     }

@@ -230,8 +230,16 @@ impl Engine {
         let protocol = script.out.protocol();
         script.out.clear();
         script.out.shrink_to(KEPT_REPLY_BYTES);
-        self.finish_script(caller, &host, returned, &runnable, protocol)
+        let failed = self.finish_script(caller, &host, returned, &runnable, protocol)?;
+        // An error that a command of the script gave is in the figures; that the script failed of it is not yet.
+        if failed && let Some(id) = self.table.find_top(args.at(0)) {
+            self.table.get_mut(id).stats.failed += 1;
+        }
+        Ok(())
     }
+
+    /// Writes what a script returned; whether there are errors in it. Errors: one that ended it and is still to be
+    /// written and counted.
 
     fn finish_script(
         &mut self,
@@ -240,18 +248,19 @@ impl Engine {
         returned: Returned,
         runnable: &Runnable,
         protocol: Protocol,
-    ) -> Result<(), CommandError> {
+    ) -> Result<bool, CommandError> {
         let reply = &mut self.clients[caller].out;
         match host.write(returned, || runnable.name(), protocol, reply) {
             Ok(errors) => {
+                let failed = !errors.is_empty();
                 for ErrorReply { text, .. } in errors.into_iter().filter(|error| !error.counted) {
                     self.count_error(&CommandError::from_bytes(text));
                 }
-                Ok(())
+                Ok(failed)
             }
             Err(ErrorReply { text, counted: true }) => {
                 reply.error(&text);
-                Ok(())
+                Ok(true)
             }
             Err(ErrorReply { text, .. }) => Err(CommandError::from_bytes(text)),
         }

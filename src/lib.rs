@@ -4,6 +4,7 @@
 //! `server`) is a synchronous, deterministic program: it is given bytes, a time and an origin, and leaves
 //! reply bytes and a list of effects.
 
+pub mod acl;
 pub mod base;
 pub mod client;
 pub mod command;

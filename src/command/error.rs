@@ -62,6 +62,20 @@ impl CommandError {
     pub const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
     /// `maxmemory` is reached and nothing can be evicted.
     pub const OOM: CommandError = CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+    /// SORT by keys that its user may not read.
+    pub const SORT_BY_DENIED: CommandError =
+        CommandError::fixed("ERR BY option of SORT denied due to insufficient ACL permissions.");
+    /// SORT that shows keys that its user may not read.
+    pub const SORT_GET_DENIED: CommandError =
+        CommandError::fixed("ERR GET option of SORT denied due to insufficient ACL permissions.");
+    /// A command that cannot be queued.
+    pub const NOT_IN_MULTI: CommandError = CommandError::fixed("ERR Command not allowed inside a transaction");
+    /// A request that names a key its user may not use.
+    pub const NO_PERMISSION_FOR_KEY: CommandError =
+        CommandError::fixed("NOPERM this user has no permissions to access one of the keys used as arguments");
+    /// A request that names a channel its user may not use.
+    pub const NO_PERMISSION_FOR_CHANNEL: CommandError =
+        CommandError::fixed("NOPERM this user has no permissions to access one of the channels used as arguments");
     /// Not logged in.
     pub const NO_AUTH: CommandError = CommandError::fixed("NOAUTH Authentication required.");
     /// Wrong user or password.
@@ -332,6 +346,11 @@ impl CommandError {
     /// Wrong number of arguments for a command (`name` in full, `"config|get"` for a subcommand).
     pub fn arity(name: &str) -> CommandError {
         CommandError::new(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// A command its user may not run.
+    pub fn no_permission(name: &str) -> CommandError {
+        CommandError::new(format!("NOPERM this user has no permissions to run the '{name}' command"))
     }
 
     /// A command that is not there; the text quotes up to 128 bytes of its name and of its arguments.

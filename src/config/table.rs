@@ -180,7 +180,7 @@ pub const FILE_DIRECTIVES: &[FileDirective] = &[
     FileDirective {
         name: "user",
         usage: "NAME RULE ...",
-        status: Status::NotYet,
+        status: Status::Works,
         doc: "Declares a user and what it may do; each name once, and not together with aclfile.",
     },
     FileDirective {

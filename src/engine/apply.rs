@@ -3,7 +3,6 @@
 
 use super::settle::{NOTIFY_KEYEVENT, NOTIFY_KEYSPACE};
 use super::{Ask, Engine, Prepared};
-use crate::client::ClientFlags;
 use crate::config::{BufferLimit, Key, MemoryLimit};
 use crate::keyspace::EventClass;
 use crate::keyspace::evict::Policy;
@@ -24,8 +23,6 @@ pub enum Protected {
 /// Directives that the engine needs at hand.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// A password is set for the default user.
-    pub password_required: bool,
     /// `protected-mode`.
     pub protected_mode: bool,
     /// `maxclients`.
@@ -78,7 +75,6 @@ impl Engine {
         let slow_ns = if slow_us < 0 { u64::MAX } else { slow_us as u64 * 1000 };
         let spike_ns = if spike_ms == 0 { u64::MAX } else { spike_ms * 1_000_000 };
         let options = Options {
-            password_required: !config.string(Key::Requirepass).is_empty(),
             protected_mode: config.boolean(Key::ProtectedMode),
             max_clients: size(Key::Maxclients),
             max_memory: size(Key::Maxmemory),
@@ -115,6 +111,8 @@ impl Engine {
         self.slowlog.threshold_us = slow_us;
         self.slowlog.max_len = size(Key::SlowlogMaxLen);
         self.slowlog.trim();
+        self.acl.log.max_len = size(Key::AcllogMaxLen);
+        self.acl.defaults.all_channels = config.enum_name(Key::AclPubsubDefault) == "allchannels";
         self.latency.threshold_ms = spike_ms;
         let access = &mut self.keyspace.access;
         access.lfu_log_factor = config.integer(Key::LfuLogFactor).max(0) as u32;
@@ -133,10 +131,9 @@ impl Engine {
         if let Some(dir) = &prepared.dir {
             self.config.set_dir(dir);
         }
-        let had_password = self.options.password_required;
         self.apply_all();
-        if had_password && !self.options.password_required {
-            self.clients.iter_mut().for_each(|(_, client)| client.flags.insert(ClientFlags::AUTHENTICATED));
+        if keys.contains(&Key::Requirepass) {
+            self.follow_requirepass();
         }
         if keys.contains(&Key::Maxmemory) && self.options.max_memory != 0 {
             let (limit, used) = (self.options.max_memory, self.used_memory().saturating_sub(self.memory_not_counted()));

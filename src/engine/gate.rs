@@ -34,13 +34,14 @@ impl Engine {
         {
             return Verdict::Refuse(error);
         }
-        let client = &self.clients[index];
-        if !client.flags.contains(ClientFlags::AUTHENTICATED) && !meta.flags.has(Flag::NoAuth) {
-            return Verdict::Refuse(CommandError::NO_AUTH);
+        if !self.clients[index].flags.contains(ClientFlags::UNRESTRICTED)
+            && let Some(error) = self.access_refusal(index, id, args)
+        {
+            return Verdict::Refuse(error);
         }
-        let in_multi = client.flags.contains(ClientFlags::MULTI);
+        let in_multi = self.clients[index].flags.contains(ClientFlags::MULTI);
         if in_multi && meta.flags.has(Flag::NoMulti) {
-            return Verdict::Refuse(CommandError::fixed("ERR Command not allowed inside a transaction"));
+            return Verdict::Refuse(CommandError::NOT_IN_MULTI);
         }
         // What a script declares stands in place of its command's own flags.
         let declared = if meta.flags.has(Flag::NoMandatoryKeys) { self.declared_flags(id, args) } else { None };

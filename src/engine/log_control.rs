@@ -366,7 +366,11 @@ impl Engine {
     fn connect_loader(&mut self) -> ClientIndex {
         let id = crate::base::ids::ClientId(u64::MAX);
         let mut client = Client::new(id, Endpoints::default(), self.now);
-        client.flags = ClientFlags::AUTHENTICATED | ClientFlags::DENY_BLOCKING | ClientFlags::LOADER;
+        client.flags = ClientFlags::LOGGED_IN
+            | ClientFlags::AUTHENTICATED
+            | ClientFlags::UNRESTRICTED
+            | ClientFlags::DENY_BLOCKING
+            | ClientFlags::LOADER;
         self.clients.insert(Box::new(client))
     }
 

@@ -4,6 +4,7 @@
 //!
 //! Start reading at `run.rs`.
 
+pub mod access;
 pub mod apply;
 pub mod blocking;
 pub mod commands;
@@ -23,6 +24,7 @@ pub mod table;
 pub mod tracking;
 pub mod watch;
 
+use crate::acl::Acl;
 use crate::base::ids::{ClientId, DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::Effects;
@@ -170,6 +172,23 @@ pub struct Senses {
     pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
     pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+    /// The bytes of the file at this path. Errors: the reason.
+    pub read_file: fn(&str) -> Result<Vec<u8>, String>,
+    /// Puts these bytes in place of the file at this path, whole or not at all. Errors: the reason.
+    pub replace_file: fn(&str, &[u8]) -> Result<(), String>,
+    /// Fills with randomness that nobody can foretell. Errors: the reason.
+    pub random_bytes: fn(&mut [u8]) -> Result<(), String>,
+}
+
+/// Why a server cannot be started with its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// The `rename-command` line at this position, and what is wrong with it.
+    Renamed(usize, &'static str),
+    /// The `user` line at this position, and what is wrong with it.
+    User(usize, String),
+    /// The file of users, or users as a whole: lines for the log.
+    Users(Vec<String>),
 }
 
 /// What the threads that write files need of the rim.
@@ -196,6 +215,8 @@ pub struct Engine {
     pub clients: Slab<Box<Client>>,
     /// Clients by id.
     pub client_ids: BTreeMap<ClientId, ClientIndex>,
+    /// Users, and what was denied them.
+    pub acl: Acl,
     /// Channels.
     pub pubsub: PubSub,
     /// Who waits for keys.
@@ -261,14 +282,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
-    pub fn new(
-        config: Config,
-        facts: Facts,
-        senses: Senses,
-        files: Files,
-        seed: u64,
-    ) -> Result<Engine, (usize, &'static str)> {
+    /// An engine with empty databases. Errors: what of the configuration cannot be followed.
+    pub fn new(config: Config, facts: Facts, senses: Senses, files: Files, seed: u64) -> Result<Engine, StartError> {
         let facts_started_at = facts.started_at;
         let databases = config.integer(Key::Databases).max(1) as usize;
         let old_api = config.boolean(Key::LuaEnableDeprecatedApi);
@@ -281,6 +296,7 @@ impl Engine {
             table: CommandTable::new(),
             clients: Slab::new(),
             client_ids: BTreeMap::new(),
+            acl: Acl::default(),
             pubsub: PubSub::default(),
             blocking: Blocking::default(),
             watches: Watches::default(),
@@ -320,8 +336,9 @@ impl Engine {
         };
         for (at, renamed) in engine.config.renamed_commands().iter().enumerate() {
             let (from, to) = (String::from_utf8_lossy(&renamed.from), String::from_utf8_lossy(&renamed.to));
-            engine.table.rename(&from, &to).map_err(|reason| (at, reason))?;
+            engine.table.rename(&from, &to).map_err(|reason| StartError::Renamed(at, reason))?;
         }
+        engine.load_users()?;
         engine.apply_all();
         engine.change_replication_id();
         engine.begin_turn();
@@ -360,8 +377,8 @@ impl Engine {
         self.next_client_id += 1;
         let mut client = Client::new(id, endpoints, self.now);
         client.flags.set(ClientFlags::UNIX_SOCKET, unix_socket);
-        client.flags.set(ClientFlags::AUTHENTICATED, !self.options.password_required);
         let index = self.clients.insert(Box::new(client));
+        self.log_out(index);
         self.client_ids.insert(id, index);
         self.stats.connections += 1;
         index

@@ -196,6 +196,8 @@ impl Engine {
         let (db, before) = (self.clients[index].db, self.keyspace.log.dirty);
         let result = match self.table.get(id).handler {
             Handler::Data(handler) => {
+                let reads_all_keys = self.clients[index].flags.contains(ClientFlags::UNRESTRICTED)
+                    || self.reads_all_keys(index, id, args);
                 let client = &mut self.clients[index];
                 self.keyspace.touch = !client.flags.contains(ClientFlags::NO_TOUCH);
                 self.effects.clear();
@@ -208,6 +210,7 @@ impl Engine {
                     now: self.now,
                     rng: &mut self.rng,
                     ready_key,
+                    reads_all_keys,
                     replayed: client.flags.contains(ClientFlags::LOADER),
                     in_script: client.flags.contains(ClientFlags::SCRIPT),
                 };

@@ -6,6 +6,7 @@
 
 use super::table::CommandId;
 use super::{ClientIndex, Engine};
+use crate::acl::Context;
 use crate::base::ids::ClientId;
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::meta::Flag;
@@ -199,9 +200,10 @@ impl Engine {
         let obeyed = self.clients[caller].flags.contains(ClientFlags::LOADER);
         self.may_start(flags, read_only, obeyed)?;
         let index = self.script_client();
-        let db = self.clients[caller].db;
+        let Client { db, user, flags: of_caller, .. } = *self.clients[caller];
         let client = &mut self.clients[index];
-        client.db = db;
+        (client.db, client.user) = (db, user);
+        client.flags.set(ClientFlags::UNRESTRICTED, of_caller.contains(ClientFlags::UNRESTRICTED));
         client.out.set_protocol(Protocol::Resp2);
         client.flags.set(ClientFlags::LOADER, obeyed);
         client.stamp = 0;
@@ -240,7 +242,6 @@ impl Engine {
 
     /// Writes what a script returned; whether there are errors in it. Errors: one that ended it and is still to be
     /// written and counted.
-
     fn finish_script(
         &mut self,
         caller: ClientIndex,
@@ -304,7 +305,11 @@ impl Engine {
     }
 
     /// Checks a command that a script calls, in the order Redis does, and notes that the script writes if it does.
-    fn check_script_command(&mut self, args: Args<'_>) -> Result<CommandId, (Option<CommandId>, CommandError)> {
+    fn check_script_command(
+        &mut self,
+        index: ClientIndex,
+        args: Args<'_>,
+    ) -> Result<CommandId, (Option<CommandId>, CommandError)> {
         let unknown = || (None, CommandError::fixed("ERR Unknown Redis command called from script"));
         let id = self.table.resolve(args).map_err(|_| unknown())?;
         let refuse = |error| Err((Some(id), error));
@@ -316,6 +321,12 @@ impl Engine {
             return refuse(CommandError::fixed("ERR This Redis command is not allowed from script"));
         }
         let writes = command.has(Flag::Write);
+        if let Err(denied) = self.check_access(index, id, args) {
+            let caller = self.on_behalf_of(index);
+            self.deny(caller, id, args, denied, Context::Lua);
+            return refuse(CommandError::new(format!("ERR The user executing the script {}", denied.script_reason())));
+        }
+        let command = self.table.get(id);
         let (may_replicate, needs_room) = (command.has(Flag::MayReplicate), command.has(Flag::Denyoom));
         let trouble = if writes { self.disk_trouble() } else { None };
         let above_limit = self.options.max_memory != 0 && self.scripting.out_of_memory;
@@ -365,7 +376,7 @@ impl Caller for ScriptCall<'_> {
     fn call(&mut self, args: Args<'_>) -> Result<&[u8], CommandError> {
         let engine = &mut *self.engine;
         engine.clients[self.client].out.clear();
-        match engine.check_script_command(args) {
+        match engine.check_script_command(self.client, args) {
             Ok(id) => {
                 let repeated = engine.scripting.running.as_ref().is_some_and(|running| running.repeated);
                 let propagating = engine.propagation.on;
@@ -395,8 +406,8 @@ impl Caller for ScriptCall<'_> {
     }
 
     fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
-        // There is one user, who may do everything.
-        self.engine.table.resolve(args).ok().map(|_| true)
+        let id = self.engine.table.resolve(args).ok()?;
+        Some(self.engine.check_access(self.client, id, args).is_ok())
     }
 
     fn interrupted(&mut self) -> bool {

@@ -16,6 +16,8 @@ pub struct Bench {
     pub db: DbIndex,
     /// The protocol of replies.
     pub protocol: Protocol,
+    /// Whether the caller may read any key.
+    pub reads_all_keys: bool,
     /// Whether requests come from a log.
     pub replayed: bool,
     /// Whether requests come from a script.
@@ -41,6 +43,7 @@ impl Bench {
             limits: Limits::default(),
             db: DbIndex(0),
             protocol: Protocol::Resp2,
+            reads_all_keys: true,
             replayed: false,
             in_script: false,
             effects: Effects { wanted: true, ..Effects::default() },
@@ -102,6 +105,7 @@ impl Bench {
             now,
             rng: &mut self.rng,
             ready_key,
+            reads_all_keys: self.reads_all_keys,
             replayed: self.replayed,
             in_script: self.in_script,
         };

@@ -16,6 +16,9 @@ pub const SENSES: Senses = Senses {
     sleep: std::thread::sleep,
     prepare: super::follow::prepare,
     rewrite_config: super::config_file::rewrite,
+    read_file: super::config_file::read,
+    replace_file: super::config_file::replace_with,
+    random_bytes: |bytes| getrandom::fill(bytes).map_err(|error| error.to_string()),
 };
 
 /// Nanoseconds since the process began to count.

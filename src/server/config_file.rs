@@ -1,5 +1,6 @@
-//! The configuration file on disk, written anew by CONFIG REWRITE: to a temporary file in the same folder, synced,
-//! renamed, the folder synced. Whatever fails, the old file is whole. Knows nothing of the file's contents.
+//! The configuration file and the file of users on disk, written anew by CONFIG REWRITE and ACL SAVE: to a temporary file
+//! in the same folder, synced, renamed, the folder synced. Whatever fails, the old file is whole. Knows nothing of the
+//! files' contents.
 
 use super::follow::reason_of;
 use crate::config::Config;
@@ -10,6 +11,16 @@ use std::path::Path;
 /// Writes the settings into the file at this path, keeping its comments and order. Errors: the system's reason.
 pub fn rewrite(path: &str, config: &Config) -> Result<(), String> {
     replace(Path::new(path), |old| crate::config::rewrite::rewrite(old, config)).map_err(|error| reason_of(&error))
+}
+
+/// The bytes of the file at this path. Errors: the system's reason.
+pub fn read(path: &str) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| reason_of(&error))
+}
+
+/// Puts these bytes in place of the file at this path. Errors: the system's reason.
+pub fn replace_with(path: &str, bytes: &[u8]) -> Result<(), String> {
+    replace(Path::new(path), |_| bytes.to_vec()).map_err(|error| reason_of(&error))
 }
 
 fn replace(path: &Path, rewritten: impl FnOnce(&[u8]) -> Vec<u8>) -> io::Result<()> {

@@ -5,7 +5,7 @@ use super::{clock, follow, listen, log};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
 use crate::config::{Config, Key};
-use crate::engine::{Engine, Facts, Files, ShutdownHow};
+use crate::engine::{Engine, Facts, Files, ShutdownHow, StartError};
 use crate::persist::{Disk, RealDisk};
 use std::path::Path;
 use std::process::ExitCode;
@@ -110,8 +110,16 @@ fn serve(startup: Startup) -> ExitCode {
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
-        Err((at, reason)) => {
+        Err(StartError::Renamed(at, reason)) => {
             eprint!("{}", origins.blame_renamed(at, reason));
+            return ExitCode::FAILURE;
+        }
+        Err(StartError::User(at, reason)) => {
+            eprint!("{}", origins.blame_user(at, reason));
+            return ExitCode::FAILURE;
+        }
+        Err(StartError::Users(lines)) => {
+            lines.iter().for_each(|line| tracing::warn!("{line}"));
             return ExitCode::FAILURE;
         }
     };

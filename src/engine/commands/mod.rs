@@ -1,6 +1,7 @@
 //! Commands of the engine itself: those that act on clients, transactions, channels, directives and the server rather
 //! than on one key's value.
 
+pub mod acl_commands;
 pub mod client_commands;
 mod client_kill;
 mod client_list;
@@ -24,7 +25,8 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 16] = [
+pub const ALL: [&[Bound<EngineHandler>]; 17] = [
+    acl_commands::COMMANDS,
     client_commands::COMMANDS,
     command_info::COMMANDS,
     config_commands::COMMANDS,
@@ -55,6 +57,7 @@ pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
     };
     match name {
         "auth" => hide(1),
+        "acl|setuser" => hide(2),
         "config|set" => {
             let mut parts: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
             for at in (2..parts.len().saturating_sub(1)).step_by(2) {

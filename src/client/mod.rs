@@ -62,7 +62,7 @@ bitflags! {
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
         /// Runs the commands of scripts.
-        const SCRIPT = 1 << 26;
+        const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
         /// Logged in, or no password was asked for when it connected.

@@ -18,6 +18,7 @@ pub mod persist;
 pub mod pubsub;
 pub mod rdb;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod structs;
 pub mod tools;

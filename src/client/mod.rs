@@ -61,6 +61,8 @@ bitflags! {
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// Runs the commands of scripts.
+        const SCRIPT = 1 << 26;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
         /// Logged in, or no password was asked for when it connected.
@@ -192,8 +194,10 @@ pub struct Endpoints {
 /// Sizes of buffers that the rim keeps for a client, told after each read.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct QueryBuffer {
-    /// Bytes waiting.
+    /// Bytes waiting to be understood.
     pub used: u32,
+    /// Bytes of requests and arguments that were understood and still lie there.
+    pub parsed: u32,
     /// Bytes free.
     pub free: u32,
 }
@@ -330,7 +334,7 @@ impl Client {
         let prefixes: usize =
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
-        let query = self.query.used as usize + self.query.free as usize;
+        let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
         size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

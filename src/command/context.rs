@@ -30,6 +30,8 @@ pub struct DataCx<'a> {
     /// Set when the request comes from a log or a primary, which has carried it out already: it is not to be bounded or
     /// refused for reasons of policy.
     pub replayed: bool,
+    /// Set when a script called the command: it may not ask to wait, and its reply has to be the same each time.
+    pub in_script: bool,
 }
 
 impl<'a> DataCx<'a> {

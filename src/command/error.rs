@@ -16,6 +16,8 @@ impl CommandError {
     pub const NOT_INTEGER: CommandError = CommandError::fixed("ERR value is not an integer or out of range");
     /// An argument is out of the range the command allows.
     pub const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
+    /// The reply would be longer than an ordinary client's output may be: such a client is closed.
+    pub const REPLY_TOO_LONG: CommandError = CommandError::fixed("ERR the reply exceeds the output buffer limit");
     /// An argument must be positive.
     pub const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     /// An argument or value is no float.
@@ -390,6 +392,12 @@ impl CommandError {
         text.extend_from_slice(&args.at(0).to_ascii_uppercase());
         text.extend_from_slice(b" HELP.");
         CommandError::from_bytes(text)
+    }
+
+    /// XREAD and its like with BLOCK, called by a script.
+    pub fn block_in_script(name: &[u8]) -> CommandError {
+        let text = [b"ERR ", as_c_text(name), b" command is not allowed with BLOCK option from scripts"].concat();
+        CommandError(Cow::Owned(text))
     }
 
     /// An option EXPIRE and its like do not know.

@@ -187,7 +187,7 @@ pub const FILE_DIRECTIVES: &[FileDirective] = &[
         name: "loadmodule",
         usage: "PATH ARGUMENT ...",
         status: Status::NoMeaning,
-        doc: "Names a module to load. The line is kept; modules are not supported.",
+        doc: "Names a module to load. Modules are not supported: the server does not start.",
     },
     FileDirective {
         name: "sentinel",

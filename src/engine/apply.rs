@@ -106,6 +106,8 @@ impl Engine {
             stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
             stream_node_max_entries: size(Key::StreamNodeMaxEntries),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
+            output_max_bytes: config.output_buffer_limits()[0].hard_bytes as usize,
+            shared_integers: size(Key::Maxmemory) == 0 || !(policy.is_lru() || policy.is_lfu()),
             ..Limits::default()
         };
         self.slowlog.threshold_us = slow_us;
@@ -144,7 +146,8 @@ impl Engine {
                      depending on the maxmemory-policy."
                 );
             }
-            self.evict_to_limit();
+            // After the command: what it takes itself is no reason to evict, and its consequences come first.
+            self.evict_soon();
         }
         self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });

@@ -392,7 +392,11 @@ impl Engine {
                 (loading.bytes, loading.total) = (bytes, total);
                 Ok(())
             }
-            Step::Function(_) => Err("The file holds a function library, which this version cannot keep yet".into()),
+            Step::Function(code) => {
+                let replace = self.durability.replace_on_load;
+                self.load_saved_library(&code, replace)
+                    .map_err(|reason| format!("Failed creating the library: {reason}"))
+            }
             Step::End(_) => Ok(()),
         }
     }

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod monitor;
 pub mod propagate;
 pub mod run;
+pub mod scripting;
 pub mod settle;
 pub mod table;
 pub mod tracking;
@@ -59,8 +60,10 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
-    /// Kill the process as DEBUG SEGFAULT and its like ask.
+    /// Kill the process as DEBUG PANIC asks.
     Crash,
+    /// Let it crash as if it had gone astray in memory (DEBUG SEGFAULT).
+    Fault,
 }
 
 /// What SHUTDOWN was told about saving and waiting.
@@ -162,13 +165,15 @@ pub struct Senses {
     pub used_memory: fn() -> usize,
     /// Gives memory that is free inside the allocator back to the system.
     pub purge_memory: fn(),
+    /// Serves the clients other than the one whose script is running, once and without waiting.
+    pub serve_others: fn(&mut Engine),
     /// Holds the whole server for this long (DEBUG SLEEP).
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
     /// and the keys that differ. Errors: the key that is to blame and the reason.
     pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
-    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+    pub rewrite_config: fn(&str, &Config, bool) -> Result<(), String>,
     /// The bytes of the file at this path. Errors: the reason.
     pub read_file: fn(&str) -> Result<Vec<u8>, String>,
     /// Puts these bytes in place of the file at this path, whole or not at all. Errors: the reason.
@@ -260,6 +265,8 @@ pub struct Engine {
     pub startup_memory: usize,
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
+    /// Scripts and functions.
+    pub scripting: scripting::Scripting,
     effects: Effects,
     /// Log and snapshots.
     pub durability: durability::Durability,
@@ -273,7 +280,7 @@ pub struct Engine {
     cron: cron::CronState,
     spare_buffers: Vec<Vec<u8>>,
     /// Values handed to the reclaim thread that it has not freed yet.
-    pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub reclaim_pending: std::sync::Arc<crate::keyspace::Unfreed>,
 }
 
 impl Engine {
@@ -281,6 +288,9 @@ impl Engine {
     pub fn new(config: Config, facts: Facts, senses: Senses, files: Files, seed: u64) -> Result<Engine, StartError> {
         let facts_started_at = facts.started_at;
         let databases = config.integer(Key::Databases).max(1) as usize;
+        let old_api = config.boolean(Key::LuaEnableDeprecatedApi);
+        // Only a machine without memory has no interpreter, and it has no server either.
+        let scripting = scripting::Scripting::new(facts.total_memory, old_api).expect("an interpreter can be made");
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
             options: apply::Options::default(),
@@ -312,6 +322,7 @@ impl Engine {
             replication_id: String::new(),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
+            scripting,
             effects: Effects::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
@@ -452,6 +463,10 @@ impl Engine {
         const MOST_SPARES: usize = 64;
         let client = &mut self.clients[index];
         client.sent = 0;
+        if self.debug.keep_reply_buffers {
+            client.out.clear();
+            return;
+        }
         let mut buffer = client.out.take();
         if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
             buffer.clear();

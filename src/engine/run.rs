@@ -40,7 +40,8 @@ impl Engine {
         if !self.own_messages.is_empty() {
             self.deliver_own_messages(index);
         }
-        if !self.keyspace.log.is_empty() {
+        // What a script did until now is settled once it has ended, not when others are served while it runs.
+        if !self.keyspace.log.is_empty() && !self.scripting.is_running() {
             self.settle(index);
         }
     }
@@ -183,6 +184,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
+                    self.close_for_output(index);
+                }
                 true
             }
         };
@@ -211,6 +215,7 @@ impl Engine {
                     ready_key,
                     reads_all_keys,
                     replayed: client.flags.contains(ClientFlags::LOADER),
+                    in_script: client.flags.contains(ClientFlags::SCRIPT),
                 };
                 handler(&mut cx)
             }
@@ -251,6 +256,7 @@ impl Engine {
         }
         if self.tracking.is_active() {
             // What was changed before is forgotten before what was read is remembered.
+            let index = self.on_behalf_of(index);
             self.note_invalidations(Some(index));
             if self.clients[index].flags.contains(ClientFlags::TRACKING) {
                 self.remember_reads(index, id, args);
@@ -267,7 +273,7 @@ impl Engine {
             return;
         }
         let redacted = super::commands::redact(&command.name, args);
-        let client = &self.clients[index];
+        let client = &self.clients[self.on_behalf_of(index)];
         let (at, took_us) = (self.now.0 / 1000, took_ns / 1000);
         match redacted {
             Some(parts) => {
@@ -374,7 +380,7 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
-            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
+            BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
         }
         Some(blocked)
     }

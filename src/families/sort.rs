@@ -46,7 +46,7 @@ fn run(cx: &mut DataCx<'_>, readonly: bool) -> CmdResult {
         sorted_set.unpack();
     }
     // What is stored from a set must not depend on the order in which the set holds it.
-    if options.by == By::Nothing && kind == Kind::Set && options.store.is_some() {
+    if options.by == By::Nothing && kind == Kind::Set && (options.store.is_some() || cx.in_script) {
         (options.by, options.alpha) = (By::Element, true);
     }
     let mut elements = Elements::default();

@@ -20,6 +20,8 @@ pub struct Bench {
     pub reads_all_keys: bool,
     /// Whether requests come from a log.
     pub replayed: bool,
+    /// Whether requests come from a script.
+    pub in_script: bool,
     effects: Effects,
     rng: fastrand::Rng,
     started: u64,
@@ -43,6 +45,7 @@ impl Bench {
             protocol: Protocol::Resp2,
             reads_all_keys: true,
             replayed: false,
+            in_script: false,
             effects: Effects { wanted: true, ..Effects::default() },
             rng: fastrand::Rng::with_seed(1),
             started: 0,
@@ -104,6 +107,7 @@ impl Bench {
             ready_key,
             reads_all_keys: self.reads_all_keys,
             replayed: self.replayed,
+            in_script: self.in_script,
         };
         match handler(&mut cx) {
             Ok(Outcome::Done) => {}

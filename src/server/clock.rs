@@ -12,6 +12,7 @@ pub const SENSES: Senses = Senses {
     usage,
     used_memory: alloc::used_bytes,
     purge_memory: alloc::purge,
+    serve_others: super::busy::serve_others,
     sleep: std::thread::sleep,
     prepare: super::follow::prepare,
     rewrite_config: super::config_file::rewrite,

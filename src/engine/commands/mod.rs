@@ -10,11 +10,13 @@ pub mod config_commands;
 pub mod connection;
 pub mod debug;
 pub mod flush;
+pub mod function_commands;
 pub mod info;
 pub mod latency;
 pub mod memory_commands;
 pub mod persist_commands;
 pub mod pubsub_commands;
+pub mod scripting_commands;
 pub mod server_commands;
 pub mod tracking_commands;
 pub mod transactions;
@@ -23,7 +25,7 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 15] = [
+pub const ALL: [&[Bound<EngineHandler>]; 17] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
     command_info::COMMANDS,
@@ -31,11 +33,13 @@ pub const ALL: [&[Bound<EngineHandler>]; 15] = [
     connection::COMMANDS,
     debug::COMMANDS,
     flush::COMMANDS,
+    function_commands::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
     memory_commands::COMMANDS,
     persist_commands::COMMANDS,
     pubsub_commands::COMMANDS,
+    scripting_commands::COMMANDS,
     server_commands::COMMANDS,
     tracking_commands::COMMANDS,
     transactions::COMMANDS,

@@ -6,3 +6,4 @@
 mod commands;
 mod persist;
 mod support;
+mod tls;

@@ -21,8 +21,12 @@ pub struct Rim {
     pub conns: RefCell<Vec<Option<Box<Conn>>>>,
     /// What was read and is not run yet.
     pub turn: RefCell<Turn>,
+    /// What TLS connections are served by; none while the configuration wants no TLS.
+    pub tls: RefCell<Option<Arc<rustls::ServerConfig>>>,
     /// Tasks that accept connections.
     pub listeners: RefCell<Option<super::listen::Accepting>>,
+    /// Connections to other servers, for MIGRATE.
+    pub links: RefCell<super::migrate::Links>,
     /// Frees big things.
     pub reclaim: Reclaim,
     /// Set when the process is to end.
@@ -38,12 +42,14 @@ pub struct Rim {
 
 impl Rim {
     /// The rim around an engine.
-    pub fn new(engine: Engine, executor: Arc<Notify>) -> Rc<Rim> {
+    pub fn new(engine: Engine, executor: Arc<Notify>, tls: Option<Arc<rustls::ServerConfig>>) -> Rc<Rim> {
         let reclaim = Reclaim::start(engine.reclaim_pending.clone());
         let rim = Rc::new(Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            tls: RefCell::new(tls),
+            links: RefCell::default(),
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
@@ -145,15 +151,39 @@ impl Rim {
             let _ = stream.try_write(refusal.as_bytes());
             return;
         }
+        let (index, id, _) = self.connect(&mut engine, stream, endpoints, unix);
+        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+    }
+
+    /// Takes a TLS connection over, which begins with a handshake.
+    pub fn accept_tls(&self, socket: tokio::net::TcpStream, endpoints: Endpoints) {
+        let Some(settings) = self.tls.borrow().clone() else { return };
+        let mut engine = self.engine.borrow_mut();
+        if engine.refuse_tls_connection() {
+            return;
+        }
+        let Some((incoming, stream)) = super::tls::split(socket, settings) else { return };
+        let (index, id, stream) = self.connect(&mut engine, stream, endpoints, false);
+        tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, stream));
+    }
+
+    fn connect(
+        &self,
+        engine: &mut Engine,
+        stream: Stream,
+        endpoints: Endpoints,
+        unix: bool,
+    ) -> (ClientIndex, ClientId, Rc<Stream>) {
         let index = engine.connect(endpoints, unix);
         let id = engine.clients[index].id;
         let mut conns = self.conns.borrow_mut();
         if conns.len() <= index {
             conns.resize_with(index + 1, || None);
         }
-        conns[index] = Some(Box::new(Conn::new(id, stream)));
-        drop(conns);
-        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+        let conn = Box::new(Conn::new(id, stream));
+        let stream = conn.stream.clone();
+        conns[index] = Some(conn);
+        (index, id, stream)
     }
 
     /// A connection's reading task found the end.
@@ -272,6 +302,7 @@ impl Rim {
                     self.ending_for.set(client);
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
+                Ask::Migrate(shipment) => self.rc().migrate(shipment),
                 Ask::Crash => std::process::abort(),
             }
         }

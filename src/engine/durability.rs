@@ -33,6 +33,15 @@ pub struct RunningSave {
     pub dirty_at_begin: u64,
 }
 
+/// A client that is answered once the snapshot is written.
+#[derive(Debug)]
+pub struct SaveWaiter {
+    /// The client.
+    pub client: ClientIndex,
+    /// Whether it is told of a failure (SAVE), or its command has done its work all the same (FLUSHALL).
+    pub wants_result: bool,
+}
+
 /// The state of files, as far as the engine knows it.
 pub struct Durability {
     /// The disk, lent by the rim.
@@ -45,8 +54,8 @@ pub struct Durability {
     pub always: bool,
     /// The snapshot being written.
     pub save: Option<RunningSave>,
-    /// Clients that wait for it (SAVE).
-    pub save_waiters: Vec<ClientIndex>,
+    /// Clients that wait for it (SAVE, FLUSHALL).
+    pub save_waiters: Vec<SaveWaiter>,
     /// Clients that wait for the log to be durable (WAITAOF).
     pub log_waiters: Vec<ClientIndex>,
     /// A save that is to begin once the log's rewrite is over.
@@ -185,6 +194,12 @@ impl Engine {
         if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
             stamp = stamp.max(self.durability.unnamed);
         }
+        let index = self.on_behalf_of(index);
+        self.stamp_as(index, stamp);
+    }
+
+    /// Holds a client's replies until the log is durable up to this offset.
+    pub(super) fn stamp_as(&mut self, index: ClientIndex, stamp: u64) {
         let client = &mut self.clients[index];
         if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
             self.durability.stamped.push(index);
@@ -280,7 +295,7 @@ impl Engine {
         let used = self.used_memory();
         Snapshot {
             dbs: self.keyspace.snapshot(),
-            functions: Vec::new(),
+            functions: self.library_codes(),
             aux: vec![
                 ("redis-ver", super::commands::info::REDIS_VERSION.as_bytes().to_vec()),
                 ("redis-bits", b"64".to_vec()),
@@ -354,9 +369,9 @@ impl Engine {
         self.durability.save = None;
         self.saved(result.map(|_| ()), began_at, dirty);
         let waiters = std::mem::take(&mut self.durability.save_waiters);
-        for index in waiters {
-            let ok = self.durability.last_save_ok;
-            self.answer(index, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
+        for SaveWaiter { client, wants_result } in waiters {
+            let ok = self.durability.last_save_ok || !wants_result;
+            self.answer(client, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
         }
     }
 

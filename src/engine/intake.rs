@@ -82,7 +82,7 @@ impl Engine {
     }
 
     fn is_denied(&self, endpoints: &Endpoints) -> bool {
-        self.options.protected_mode && !self.options.password_required && !endpoints.loopback
+        self.options.protected_mode && self.acl.default_user().needs_no_password() && !endpoints.loopback
     }
 
     /// Answers bytes that are no request, and closes.

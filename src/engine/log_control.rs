@@ -366,7 +366,11 @@ impl Engine {
     fn connect_loader(&mut self) -> ClientIndex {
         let id = crate::base::ids::ClientId(u64::MAX);
         let mut client = Client::new(id, Endpoints::default(), self.now);
-        client.flags = ClientFlags::AUTHENTICATED | ClientFlags::DENY_BLOCKING | ClientFlags::LOADER;
+        client.flags = ClientFlags::LOGGED_IN
+            | ClientFlags::AUTHENTICATED
+            | ClientFlags::UNRESTRICTED
+            | ClientFlags::DENY_BLOCKING
+            | ClientFlags::LOADER;
         self.clients.insert(Box::new(client))
     }
 
@@ -388,7 +392,11 @@ impl Engine {
                 (loading.bytes, loading.total) = (bytes, total);
                 Ok(())
             }
-            Step::Function(_) => Err("The file holds a function library, which this version cannot keep yet".into()),
+            Step::Function(code) => {
+                let replace = self.durability.replace_on_load;
+                self.load_saved_library(&code, replace)
+                    .map_err(|reason| format!("Failed creating the library: {reason}"))
+            }
             Step::End(_) => Ok(()),
         }
     }

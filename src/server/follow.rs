@@ -4,6 +4,7 @@
 use super::listen::{self, Successors};
 use super::log;
 use super::rim::Rim;
+use super::standing;
 use super::tls::settings;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Prepared};
@@ -40,11 +41,24 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
     if change.tls.is_some() || change.successors.is_some() {
         prepared.handle = Some(Box::new(change));
     }
+    let scores = keys.iter().any(|key| matches!(key, Key::OomScoreAdj | Key::OomScoreAdjValues));
+    if scores && standing::adjust_oom_score(new).is_err() {
+        // What was refused has changed nothing.
+        let key = if keys.contains(&Key::OomScoreAdj) { Key::OomScoreAdj } else { Key::OomScoreAdjValues };
+        let _ = standing::adjust_oom_score(old);
+        return Err((key, "Failed to apply new oom_score_adj configuration, check server logs.".into()));
+    }
     if keys.contains(&Key::Dir) {
         // Last, since it is not taken back.
         use std::os::unix::ffi::OsStrExt;
         let dir = std::path::Path::new(std::ffi::OsStr::from_bytes(new.string(Key::Dir)));
-        std::env::set_current_dir(dir).map_err(|error| (Key::Dir, reason_of(&error)))?;
+        if let Err(error) = std::env::set_current_dir(dir) {
+            if scores {
+                // It was allowed a moment ago.
+                let _ = standing::adjust_oom_score(old);
+            }
+            return Err((Key::Dir, reason_of(&error)));
+        }
         prepared.dir = std::env::current_dir().ok().map(|here| here.as_os_str().as_bytes().to_vec());
     }
     Ok(prepared)
@@ -77,8 +91,14 @@ pub fn reason_of(error: &std::io::Error) -> String {
 
 /// Brings the rim in line with directives that changed.
 pub fn config(rim: &Rim, engine: &Engine, keys: &[Key], prepared: Prepared) {
+    if keys.contains(&Key::CrashLogEnabled) {
+        super::crash::follow(&engine.config);
+    }
     if keys.contains(&Key::Loglevel) {
         log::set_level(engine.config.enum_name(Key::Loglevel));
+    }
+    if keys.iter().any(|key| matches!(key, Key::ProcTitleTemplate | Key::Port | Key::Bind | Key::TlsPort)) {
+        standing::show_title(&engine.config, &super::start::program(), &engine.facts.config_file);
     }
     if let Some(change) = prepared.handle.and_then(|handle| handle.downcast::<Change>().ok()) {
         if let Some(settings) = change.tls {

@@ -13,9 +13,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
 
 /// What is spoken on a TCP socket.
@@ -55,13 +56,16 @@ pub struct Bound {
     unix: Option<std::os::unix::net::UnixListener>,
 }
 
+/// What TLS connections are served by.
+type TlsSettings = RefCell<Option<Arc<rustls::ServerConfig>>>;
+
 /// A listener that its task shares with whoever may close it.
 type Shared<L> = Rc<RefCell<Option<L>>>;
 
 /// Tasks that accept, with their sockets.
 #[derive(Default)]
 pub struct Accepting {
-    tcp: Vec<(Shared<TcpListener>, AbortHandle)>,
+    tcp: Vec<(Shared<TcpListener>, Spoken, AbortHandle)>,
     unix: Option<(Shared<UnixListener>, AbortHandle)>,
     unix_path: String,
 }
@@ -74,9 +78,35 @@ impl Accepting {
         }
     }
 
+    /// Takes the connections that wait to be accepted, past the runtime, as far as that goes without waiting.
+    pub fn accept_now(&self, config: &Config, tls: &TlsSettings) -> Vec<(Incoming, Stream, Endpoints)> {
+        let mut accepted = Vec::new();
+        for (listener, spoken, _) in &self.tcp {
+            let Some(listener) = &*listener.borrow() else { continue };
+            while let Ok((socket, peer)) = SockRef::from(listener).accept() {
+                let Some(peer) = peer.as_socket() else { continue };
+                let socket: std::net::TcpStream = socket.into();
+                if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket)) {
+                    accepted.extend(tcp_connection(socket, plain(peer), keepalive_s(config), *spoken, tls));
+                }
+            }
+        }
+        if let Some((listener, _)) = &self.unix
+            && let Some(listener) = &*listener.borrow()
+        {
+            while let Ok((socket, _)) = SockRef::from(listener).accept() {
+                let socket: std::os::unix::net::UnixStream = socket.into();
+                if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket)) {
+                    accepted.push(unix_connection(socket, &self.unix_path));
+                }
+            }
+        }
+        accepted
+    }
+
     /// Closes the TCP sockets now, so that their ports are free for others.
     fn close_tcp(&mut self) {
-        for (listener, task) in self.tcp.drain(..) {
+        for (listener, _, task) in self.tcp.drain(..) {
             listener.borrow_mut().take();
             task.abort();
         }
@@ -103,7 +133,7 @@ impl Accepting {
         for (socket, spoken) in sockets {
             let listener = Rc::new(RefCell::new(Some(TcpListener::from_std(socket)?)));
             let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener.clone(), keepalive_s, spoken));
-            self.tcp.push((listener, task.abort_handle()));
+            self.tcp.push((listener, spoken, task.abort_handle()));
         }
         Ok(())
     }
@@ -289,28 +319,45 @@ async fn accept_tcp(rim: Rc<Rim>, listener: Shared<TcpListener>, keepalive_s: u6
                 continue;
             }
         };
-        // A socket that its peer has closed again refuses options; its first read will tell.
-        let _ = socket.set_nodelay(true);
-        if keepalive_s > 0 {
-            let interval = Duration::from_secs((keepalive_s / 3).max(1));
-            let keepalive =
-                TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
-            let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+        if let Some((incoming, stream, endpoints)) = tcp_connection(socket, peer, keepalive_s, spoken, &rim.tls) {
+            rim.accept(incoming, stream, endpoints);
         }
-        let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
-        let peer = plain(peer);
-        let endpoints = Endpoints {
-            peer: peer.to_string().into(),
-            local: local.into(),
-            fd: socket.as_raw_fd(),
-            loopback: peer.ip().is_loopback(),
-        };
-        match spoken {
-            Spoken::Plain => {
-                let (incoming, outgoing) = socket.into_split();
-                rim.accept(Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints);
-            }
-            Spoken::Tls => rim.accept_tls(socket, endpoints),
+    }
+}
+
+/// The two halves of a socket that was accepted, with what is known of it. `None`: TLS cannot be spoken on it, and the
+/// log says why.
+fn tcp_connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    keepalive_s: u64,
+    spoken: Spoken,
+    tls: &TlsSettings,
+) -> Option<(Incoming, Stream, Endpoints)> {
+    // A socket that its peer has closed again refuses options; its first read will tell.
+    let _ = socket.set_nodelay(true);
+    if keepalive_s > 0 {
+        let interval = Duration::from_secs((keepalive_s / 3).max(1));
+        let keepalive =
+            TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+    }
+    let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
+    let peer = plain(peer);
+    let endpoints = Endpoints {
+        peer: peer.to_string().into(),
+        local: local.into(),
+        fd: socket.as_raw_fd(),
+        loopback: peer.ip().is_loopback(),
+    };
+    match spoken {
+        Spoken::Plain => {
+            let (incoming, outgoing) = socket.into_split();
+            Some((Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints))
+        }
+        Spoken::Tls => {
+            let (incoming, stream) = super::tls::split(socket, tls.borrow().clone()?)?;
+            Some((Incoming::Tls(incoming), stream, endpoints))
         }
     }
 }
@@ -334,9 +381,14 @@ async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String)
                 continue;
             }
         };
-        let name: Box<str> = format!("{path}:0").into();
-        let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
-        let (incoming, outgoing) = socket.into_split();
-        rim.accept(Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints);
+        let (incoming, stream, endpoints) = unix_connection(socket, &path);
+        rim.accept(incoming, stream, endpoints);
     }
+}
+
+fn unix_connection(socket: UnixStream, path: &str) -> (Incoming, Stream, Endpoints) {
+    let name: Box<str> = format!("{path}:0").into();
+    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
+    let (incoming, outgoing) = socket.into_split();
+    (Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints)
 }

@@ -21,6 +21,8 @@ pub struct Rim {
     pub conns: RefCell<Vec<Option<Box<Conn>>>>,
     /// What was read and is not run yet.
     pub turn: RefCell<Turn>,
+    /// The same while a script is busy and the turn it is of is still running.
+    pub busy_turn: RefCell<Option<Box<Turn>>>,
     /// What TLS connections are served by; none while the configuration wants no TLS.
     pub tls: RefCell<Option<Arc<rustls::ServerConfig>>>,
     /// Tasks that accept connections.
@@ -50,6 +52,7 @@ impl Rim {
             turn: RefCell::new(Turn::default()),
             tls: RefCell::new(tls),
             links: RefCell::default(),
+            busy_turn: RefCell::new(None),
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
@@ -60,6 +63,7 @@ impl Rim {
             this: RefCell::new(std::rc::Weak::new()),
         });
         *rim.this.borrow_mut() = Rc::downgrade(&rim);
+        super::busy::install(&rim);
         rim
     }
 
@@ -144,27 +148,27 @@ impl Rim {
 
     /// Takes a connection over: the engine learns of the client, a task reads it.
     pub fn accept(&self, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
+        self.take_over(&mut self.engine.borrow_mut(), incoming, stream, endpoints);
+    }
+
+    /// As [`Rim::accept`], for who holds the engine.
+    pub fn take_over(&self, engine: &mut Engine, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
         let unix = matches!(stream, Stream::Unix(_));
-        let mut engine = self.engine.borrow_mut();
+        if let Incoming::Tls(incoming) = incoming {
+            // Whoever is refused before the handshake cannot be told.
+            if !engine.refuse_tls_connection() {
+                let (index, id, stream) = self.connect(engine, stream, endpoints, false);
+                tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, stream));
+            }
+            return;
+        }
         if let Some(refusal) = engine.refuse_connection(&endpoints, unix) {
             // The peer may be gone already; it is not told then.
             let _ = stream.try_write(refusal.as_bytes());
             return;
         }
-        let (index, id, _) = self.connect(&mut engine, stream, endpoints, unix);
+        let (index, id, _) = self.connect(engine, stream, endpoints, unix);
         tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
-    }
-
-    /// Takes a TLS connection over, which begins with a handshake.
-    pub fn accept_tls(&self, socket: tokio::net::TcpStream, endpoints: Endpoints) {
-        let Some(settings) = self.tls.borrow().clone() else { return };
-        let mut engine = self.engine.borrow_mut();
-        if engine.refuse_tls_connection() {
-            return;
-        }
-        let Some((incoming, stream)) = super::tls::split(socket, settings) else { return };
-        let (index, id, stream) = self.connect(&mut engine, stream, endpoints, false);
-        tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, stream));
     }
 
     fn connect(
@@ -304,14 +308,20 @@ impl Rim {
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Migrate(shipment) => self.rc().migrate(shipment),
                 Ask::Crash => std::process::abort(),
+                Ask::Fault => crate::structs::process::fault(),
             }
         }
     }
 
     /// The process goes on after all; who asked for its end is told.
     pub fn shutdown_failed(&self) {
+        self.tell_shutdown_failed(&mut self.engine.borrow_mut());
+        self.wake();
+    }
+
+    /// As [`Rim::shutdown_failed`], for who holds the engine.
+    pub fn tell_shutdown_failed(&self, engine: &mut Engine) {
         self.ending.set(None);
-        let mut engine = self.engine.borrow_mut();
         if let Some(index) = self.ending_for.take()
             && engine.clients.contains(index)
         {
@@ -319,7 +329,6 @@ impl Rim {
             engine.clients[index].out.error(b"ERR Errors trying to SHUTDOWN. Check logs.");
             engine.mark_dirty(index);
         }
-        self.wake();
     }
 
     /// Flushes what can be flushed before the process ends.

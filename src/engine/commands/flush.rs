@@ -1,9 +1,12 @@
 //! FLUSHDB, FLUSHALL, SWAPDB: whole databases at once. Emptying is the exchange of a root; freeing is the reclaim
-//! thread's, whether SYNC or ASYNC was asked for.
+//! thread's, whether SYNC or ASYNC was asked for. FLUSHALL leaves no old snapshot behind where there are save points.
 
 use crate::base::ids::DbIndex;
-use crate::command::{Bound, CmdResult, CommandError, Outcome};
+use crate::client::{BlockedOn, ClientFlags};
+use crate::command::{Args, Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::engine::durability::SaveWaiter;
+use crate::engine::{ClientIndex, Engine};
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] =
@@ -35,8 +38,33 @@ fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
         cx.engine.touch_watchers_of_db(DbIndex(at), None);
     }
     cx.engine.keyspace.flush(db);
+    if db.is_none() && cx.engine.save_emptiness(cx.client, cx.args) {
+        return Ok(Outcome::Done);
+    }
     cx.reply().ok();
     Ok(Outcome::Done)
+}
+
+impl Engine {
+    /// With save points, what FLUSHALL removed is to be gone from the snapshot file as well before it is answered.
+    /// Whether the client is held until then.
+    fn save_emptiness(&mut self, index: ClientIndex, args: Args<'_>) -> bool {
+        let flags = self.clients[index].flags;
+        if self.config.save_points().is_empty() || flags.contains(ClientFlags::LOADER) {
+            return false;
+        }
+        if flags.contains(ClientFlags::DENY_BLOCKING) || self.durability.save.is_some() {
+            self.durability.save_scheduled = true;
+            return false;
+        }
+        if self.begin_save().is_err() {
+            // It is in the log, and INFO tells of it; the data is gone all the same.
+            return false;
+        }
+        self.hold(index, BlockedOn::Save, args);
+        self.durability.save_waiters.push(SaveWaiter { client: index, wants_result: false });
+        true
+    }
 }
 
 fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {

@@ -5,13 +5,13 @@
 use super::HANDSHAKE_SECONDS;
 use super::session::{MOST_KEPT, SEALED_BYTES, Session, Stage};
 use crate::base::ids::ClientId;
-use crate::engine::ClientIndex;
+use crate::engine::{ClientIndex, Engine};
 use crate::server::conn::{Conn, Stream};
 use crate::server::rim::Rim;
-use crate::server::turn::READ_BYTES;
+use crate::server::turn::{READ_BYTES, Turn};
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -104,6 +104,11 @@ impl TlsStream {
             let _ = self.half.try_write(&session.farewell());
         }
         let _ = socket2::SockRef::from(self.half.as_ref()).shutdown(std::net::Shutdown::Both);
+    }
+
+    /// Reads records that are there without waiting, past the runtime.
+    pub fn read_records_now(&self, into: &mut [u8]) -> io::Result<usize> {
+        (&*socket2::SockRef::from(self.half.as_ref())).read(into)
     }
 
     fn stage(&self) -> Stage {
@@ -245,6 +250,51 @@ impl Rim {
             self.wake();
         }
         received
+    }
+
+    /// Reads once while a script is busy and the runtime is not there, also the messages of a handshake. An end of the
+    /// connection is left for its task to find.
+    pub fn read_tls_now(
+        &self,
+        engine: &mut Engine,
+        turn: &mut Turn,
+        index: ClientIndex,
+        conn: &mut Conn,
+        tls: &TlsStream,
+    ) {
+        let session = &mut *tls.session.borrow_mut();
+        if session.has_ended() {
+            return;
+        }
+        RECEIVED.with_borrow_mut(|buffer| {
+            buffer.resize(MOST_KEPT + LARGE_READ_BYTES, 0);
+            let read = tls.read_records_now(&mut buffer[MOST_KEPT..MOST_KEPT + RECORD_BYTES]).unwrap_or(0);
+            if read == 0 {
+                return;
+            }
+            let from = MOST_KEPT - session.kept().len();
+            buffer[from..MOST_KEPT].copy_from_slice(session.kept());
+            let handshake = session.stage() == Stage::Handshake;
+            let before = conn.query.len();
+            let query = &mut conn.query;
+            // After an error the session has ended, and so does the connection once its task runs again.
+            let _ = session.received(&mut buffer[from..MOST_KEPT + read], &mut |plain| query.extend_from_slice(plain));
+            while !session.is_flushed() && !session.stands_for_plaintext() {
+                match (&*socket2::SockRef::from(tls.half.as_ref())).write(session.unsent()) {
+                    Ok(sent) => session.sent(sent),
+                    Err(_) => break,
+                };
+            }
+            let appended = conn.query.len() - before;
+            if appended > 0 {
+                self.parse_appended(engine, turn, index, conn);
+                engine.received(index, appended);
+                engine.clients[index].query = conn.sizes();
+            }
+            if handshake && session.stage() != Stage::Handshake {
+                engine.refuse_if_protected(index);
+            }
+        });
     }
 
     /// Says in the log why a TLS connection ends.

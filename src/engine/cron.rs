@@ -32,6 +32,9 @@ impl Engine {
         if self.pause.until.0 != 0 {
             at = at.min(self.pause.until);
         }
+        if !self.durability.slowed.is_empty() {
+            at = at.min(self.durability.slowed_until);
+        }
         if !self.debug.no_active_expire && self.pause.until.0 == 0 {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
@@ -48,6 +51,9 @@ impl Engine {
         }
         if self.pause.until.0 != 0 && now >= self.pause.until {
             self.end_pause();
+        }
+        if !self.durability.slowed.is_empty() && now >= self.durability.slowed_until {
+            self.let_slowed_writers_go_on();
         }
         if now >= self.cron.next_expiry && !self.debug.no_active_expire && self.pause.until.0 == 0 {
             self.expiry_slice();
@@ -87,6 +93,9 @@ impl Engine {
 
     fn tick(&mut self) {
         let now = self.now;
+        if let Some(how) = self.signalled.take() {
+            self.asks.push(super::Ask::Shutdown { how, client: None });
+        }
         self.cron.next_tick = UnixMs(now.0 + 1000 / self.options.hz as i64);
         if now >= self.cron.next_sample {
             self.cron.next_sample = UnixMs(now.0 + 100);

@@ -239,6 +239,8 @@ pub struct Engine {
     pub startup_memory: usize,
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
+    /// A signal asked for the end while the cron is paused.
+    pub signalled: Option<ShutdownHow>,
     effects: Effects,
     /// Log and snapshots.
     pub durability: durability::Durability,
@@ -296,6 +298,7 @@ impl Engine {
             replication_id: String::new(),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
+            signalled: None,
             effects: Effects::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
@@ -445,6 +448,10 @@ impl Engine {
     /// Dropped values that are to be freed where it stalls nobody.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
         let garbage = std::mem::take(&mut self.keyspace.garbage);
+        if self.durability.writes_snapshot() {
+            // What a snapshot shares of it stays.
+            self.durability.held_back.garbage += garbage.iter().map(Garbage::approximate_bytes).sum::<usize>();
+        }
         self.stats.reclaimed += garbage.iter().map(|garbage| garbage.len() as u64).sum::<u64>();
         garbage
     }

@@ -98,6 +98,10 @@ impl Engine {
             }
             Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
             Verdict::Postpone => self.postpone(index, id, args),
+            Verdict::Slow => {
+                self.hold(index, BlockedOn::Slowed, args);
+                self.durability.slowed.push(index);
+            }
         }
     }
 
@@ -183,6 +187,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                for remark in self.effects.remarks.drain(..) {
+                    tracing::debug!(target: "verbose", "{remark}");
+                }
                 true
             }
         };
@@ -371,7 +378,8 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
-            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
+            BlockedOn::Save => self.durability.save_waiters.retain(|&(other, _)| other != index),
+            BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -396,7 +404,7 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause | BlockedOn::Save) => {}
+            (None, BlockedOn::Pause | BlockedOn::Save | BlockedOn::Slowed) => {}
         }
         self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;

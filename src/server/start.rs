@@ -1,13 +1,12 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
-use super::rim::Rim;
+use super::rim::{Rim, Start};
 use super::{clock, follow, listen, log};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Facts, Files, ShutdownHow};
 use crate::persist::{Disk, RealDisk};
-use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -92,13 +91,13 @@ fn serve(startup: Startup) -> ExitCode {
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
     let writes_files = config.boolean(Key::Appendonly) || !config.save_points().is_empty();
-    let _lock = match disk.lock_folder(Path::new(".")) {
-        Ok(lock) => Some(lock),
+    let locked = match follow::lock_working_folder() {
+        Ok(locked) => locked,
         Err(error) if writes_files => return refuse(&error.to_string()),
         Err(error) => {
             // Nothing will be written unless somebody asks for it.
             tracing::warn!("{error}");
-            None
+            false
         }
     };
     let names = crate::persist::AofNames {
@@ -106,7 +105,10 @@ fn serve(startup: Startup) -> ExitCode {
         folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
         stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
     };
-    crate::persist::folder::remove_leftovers(&*disk, &names);
+    if locked {
+        // Else they may be another server's, at work.
+        crate::persist::folder::remove_leftovers(&*disk, &names);
+    }
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
@@ -149,8 +151,10 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
         return false;
     }
     rim.engine.borrow_mut().started();
-    if !rim.finish_loading().await {
-        return false;
+    match rim.finish_loading().await {
+        Start::Serving => {}
+        Start::Failed => return false,
+        Start::Ended => return true,
     }
     tracing::info!("Ready to accept connections");
     if unix {
@@ -159,12 +163,14 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
     loop {
         rim.execute().await;
         let how = rim.ending.get().unwrap_or_default();
-        // The engine is lent for this alone: whoever is told of a failure needs it again.
-        let finished = rim.engine.borrow_mut().finish(how);
+        rim.finishing.set(true);
+        let finished = finish(&rim, how).await;
+        rim.finishing.set(false);
         match finished {
             Ok(()) => break,
             Err(line) => {
                 tracing::warn!("{line}");
+                tracing::warn!("Errors trying to shut down the server. Check the logs for more information.");
                 rim.shutdown_failed();
             }
         }
@@ -177,6 +183,36 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
     true
 }
 
+/// Brings everything to the disk. Nothing is executed meanwhile, but signals are heard. Errors: why the process cannot
+/// end.
+async fn finish(rim: &Rim, how: ShutdownHow) -> Result<(), String> {
+    tracing::warn!("User requested shutdown...");
+    // Each time the engine is lent for a moment: whoever is told of a failure needs it again.
+    let job = rim.engine.borrow_mut().begin_finish(how)?;
+    if let Some(mut job) = job {
+        let saved = loop {
+            match job.poll() {
+                Some(saved) => break saved,
+                None => rim.until_notified().await,
+            }
+        };
+        rim.engine.borrow_mut().last_save_done(saved.map(|_| ()), how)?;
+    }
+    rim.engine.borrow_mut().close_log();
+    Ok(())
+}
+
+/// Ends the process at once, as somebody insists; only what a save has begun is taken away.
+fn exit_now(rim: &Rim) -> ! {
+    tracing::warn!("You insist... exiting now.");
+    let names = match rim.engine.try_borrow() {
+        Ok(engine) => engine.log_names(),
+        Err(_) => std::process::exit(1),
+    };
+    crate::persist::folder::remove_leftovers(&RealDisk::new(), &names);
+    std::process::exit(1)
+}
+
 fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
     let ends = [
         (SignalKind::terminate(), "SIGTERM", Key::ShutdownOnSigterm),
@@ -187,13 +223,22 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
         let rim = rim.clone();
         tokio::task::spawn_local(async move {
             while signals.recv().await.is_some() {
-                tracing::warn!("Received {name} scheduling shutdown...");
-                tracing::warn!("User requested shutdown...");
-                let how = ShutdownHow::from_bits(rim.engine.borrow().config.bits(directive));
-                if rim.ending.replace(Some(how)).is_some() {
-                    std::process::exit(1);
+                if rim.ending.get().is_some() && name == "SIGINT" {
+                    exit_now(&rim);
                 }
-                rim.wake();
+                let mut engine = rim.engine.borrow_mut();
+                match engine.durability.loading.is_some() {
+                    true => tracing::warn!("Received shutdown signal during loading, scheduling shutdown."),
+                    false => tracing::warn!("Received {name} scheduling shutdown..."),
+                }
+                let how = ShutdownHow::from_bits(engine.config.bits(directive));
+                if engine.debug.pause_cron {
+                    // As in Redis it is for the cron to begin it, and can be taken back until then.
+                    engine.signalled = Some(how);
+                } else {
+                    rim.ending.set(Some(how));
+                    rim.wake();
+                }
             }
         });
     }

@@ -167,10 +167,15 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::SYNTAX);
     }
     if abort {
-        // A shutdown here is over within its turn, so there is never one to abort.
+        // One that has begun is over within its turn; a signal's may still wait for the cron.
+        if cx.engine.signalled.take().is_some() {
+            tracing::info!("Shutdown manually aborted.");
+            cx.reply().ok();
+            return Ok(Outcome::Done);
+        }
         return Err(CommandError::fixed("ERR No shutdown in progress."));
     }
-    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+    if !how.now && cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }
     let client = Some(cx.client);

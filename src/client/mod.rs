@@ -4,7 +4,7 @@
 //! An idle client is a few hundred bytes: everything that only some clients have is behind an `Option<Box<_>>`, and
 //! the output buffer has no allocation between two replies.
 
-use crate::base::ids::{ClientId, DbIndex, UnixMs};
+use crate::base::ids::{ClientId, DbIndex, UnixMs, UserId};
 use crate::command::{OwnedArgs, TimeoutReply, WaitKind};
 use crate::resp::reply::{Protocol, Reply};
 use bitflags::bitflags;
@@ -55,14 +55,20 @@ bitflags! {
         const TRACKING_CACHING = 1 << 18;
         /// The reply buffer is in the list of those to be sent.
         const OUTPUT_PENDING = 1 << 19;
-        /// Logged in (or no password is asked for).
+        /// Logged in, or no password is asked for.
         const AUTHENTICATED = 1 << 20;
         /// The running command's transaction or script may not wait.
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// Runs the commands of scripts.
+        const SCRIPT = 1 << 26;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
+        /// Logged in, or no password was asked for when it connected.
+        const LOGGED_IN = 1 << 24;
+        /// Authenticated as a user that may do everything: nothing is to be checked.
+        const UNRESTRICTED = 1 << 25;
         /// The soft output limit is exceeded since `soft_limit_since`.
         const SOFT_LIMIT = 1 << 23;
     }
@@ -190,8 +196,10 @@ pub struct Endpoints {
 /// Sizes of buffers that the rim keeps for a client, told after each read.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct QueryBuffer {
-    /// Bytes waiting.
+    /// Bytes waiting to be understood.
     pub used: u32,
+    /// Bytes of requests and arguments that were understood and still lie there.
+    pub parsed: u32,
     /// Bytes free.
     pub free: u32,
 }
@@ -205,6 +213,8 @@ pub struct Client {
     pub db: DbIndex,
     /// States.
     pub flags: ClientFlags,
+    /// The user it is.
+    pub user: UserId,
     /// Replies not yet sent.
     pub out: Reply,
     /// How much of `out` is already sent, in bytes.
@@ -252,6 +262,7 @@ impl Client {
             id,
             db: DbIndex(0),
             flags: ClientFlags::empty(),
+            user: UserId::DEFAULT,
             out: Reply::new(Protocol::Resp2),
             sent: 0,
             last_command: u16::MAX,
@@ -325,7 +336,7 @@ impl Client {
         let prefixes: usize =
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
-        let query = self.query.used as usize + self.query.free as usize;
+        let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
         size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

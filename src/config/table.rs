@@ -180,14 +180,14 @@ pub const FILE_DIRECTIVES: &[FileDirective] = &[
     FileDirective {
         name: "user",
         usage: "NAME RULE ...",
-        status: Status::NotYet,
+        status: Status::Works,
         doc: "Declares a user and what it may do; each name once, and not together with aclfile.",
     },
     FileDirective {
         name: "loadmodule",
         usage: "PATH ARGUMENT ...",
         status: Status::NoMeaning,
-        doc: "Names a module to load. The line is kept; modules are not supported.",
+        doc: "Names a module to load. Modules are not supported: the server does not start.",
     },
     FileDirective {
         name: "sentinel",

@@ -9,11 +9,12 @@ use std::time::Duration;
 /// Where the periodic work stands.
 #[derive(Debug, Default)]
 pub(crate) struct CronState {
-    next_tick: UnixMs,
+    pub(super) next_tick: UnixMs,
     next_expiry: UnixMs,
     next_client: ClientIndex,
     next_sample: UnixMs,
     pub(super) next_client_eviction: UnixMs,
+    pub(super) eviction_wanted: bool,
 }
 
 /// Most keys one expiry slice removes, and the time it may take.
@@ -59,6 +60,9 @@ impl Engine {
             self.expiry_slice();
         }
         if now >= self.cron.next_tick && !self.debug.pause_cron {
+            if std::mem::take(&mut self.cron.eviction_wanted) {
+                self.evict_to_limit();
+            }
             self.tick();
         }
         self.save_if_due();
@@ -93,9 +97,6 @@ impl Engine {
 
     fn tick(&mut self) {
         let now = self.now;
-        if let Some(how) = self.signalled.take() {
-            self.asks.push(super::Ask::Shutdown { how, client: None });
-        }
         self.cron.next_tick = UnixMs(now.0 + 1000 / self.options.hz as i64);
         if now >= self.cron.next_sample {
             self.cron.next_sample = UnixMs(now.0 + 100);

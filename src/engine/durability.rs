@@ -38,15 +38,6 @@ pub struct RunningSave {
     pub waited_for: bool,
 }
 
-/// Whose client waits for a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SaveWait {
-    /// SAVE: the answer tells how it went.
-    Save,
-    /// FLUSHALL: the data is gone either way.
-    Flush,
-}
-
 /// Bytes that snapshots alone keep in memory.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct HeldBack {
@@ -56,6 +47,15 @@ pub struct HeldBack {
     pub last_save: usize,
     /// By the last rewrite, when it ended.
     pub last_rewrite: usize,
+}
+
+/// A client that is answered once the snapshot is written.
+#[derive(Debug)]
+pub struct SaveWaiter {
+    /// The client.
+    pub client: ClientIndex,
+    /// Whether it is told of a failure (SAVE), or its command has done its work all the same (FLUSHALL).
+    pub wants_result: bool,
 }
 
 /// The state of files, as far as the engine knows it.
@@ -70,8 +70,8 @@ pub struct Durability {
     pub always: bool,
     /// The snapshot being written.
     pub save: Option<RunningSave>,
-    /// Clients that wait for it, and how they are answered.
-    pub save_waiters: Vec<(ClientIndex, SaveWait)>,
+    /// Clients that wait for it (SAVE, FLUSHALL).
+    pub save_waiters: Vec<SaveWaiter>,
     /// Writers wait for their turn: snapshots hold back more memory than they may.
     pub slows_writers: bool,
     /// Those that wait.
@@ -231,6 +231,12 @@ impl Engine {
         if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
             stamp = stamp.max(self.durability.unnamed);
         }
+        let index = self.on_behalf_of(index);
+        self.stamp_as(index, stamp);
+    }
+
+    /// Holds a client's replies until the log is durable up to this offset.
+    pub(super) fn stamp_as(&mut self, index: ClientIndex, stamp: u64) {
         let client = &mut self.clients[index];
         if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
             self.durability.stamped.push(index);
@@ -353,7 +359,7 @@ impl Engine {
         let used = self.used_memory();
         Snapshot {
             dbs: self.keyspace.snapshot(),
-            functions: Vec::new(),
+            functions: self.library_codes(),
             aux: vec![
                 ("redis-ver", super::commands::info::REDIS_VERSION.as_bytes().to_vec()),
                 ("redis-bits", b"64".to_vec()),
@@ -447,9 +453,9 @@ impl Engine {
 
     fn answer_save_waiters(&mut self, ok: bool) {
         let waiters = std::mem::take(&mut self.durability.save_waiters);
-        for (index, wait) in waiters {
-            let ok = ok || wait == SaveWait::Flush;
-            self.answer(index, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
+        for SaveWaiter { client, wants_result } in waiters {
+            let ok = ok || !wants_result;
+            self.answer(client, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
         }
     }
 

@@ -42,7 +42,11 @@ impl Engine {
             self.stats.rejected_connections += 1;
             return Some("-ERR max number of clients reached\r\n".into());
         }
-        if self.options.protected_mode && !self.options.password_required && !unix_socket && !endpoints.loopback {
+        if self.options.protected_mode
+            && self.acl.default_user().needs_no_password()
+            && !unix_socket
+            && !endpoints.loopback
+        {
             self.stats.rejected_connections += 1;
             return Some(
                 "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for \

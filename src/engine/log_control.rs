@@ -294,6 +294,15 @@ impl Engine {
         }
     }
 
+    /// The whole of it while everything waits, for a process that a script keeps busy.
+    pub fn finish(&mut self, how: super::ShutdownHow) -> Result<(), String> {
+        if let Some(job) = self.begin_finish(how)? {
+            self.last_save_done(job.wait().map(|_| ()), how)?;
+        }
+        self.close_log();
+        Ok(())
+    }
+
     /// Notes how the last snapshot came out. Errors: why the process cannot end.
     pub fn last_save_done(&mut self, saved: std::io::Result<()>, how: super::ShutdownHow) -> Result<(), String> {
         let (began_at, dirty) = (self.now, self.keyspace.log.dirty);
@@ -503,7 +512,11 @@ impl Engine {
     fn connect_loader(&mut self) -> ClientIndex {
         let id = crate::base::ids::ClientId(u64::MAX);
         let mut client = Client::new(id, Endpoints::default(), self.now);
-        client.flags = ClientFlags::AUTHENTICATED | ClientFlags::DENY_BLOCKING | ClientFlags::LOADER;
+        client.flags = ClientFlags::LOGGED_IN
+            | ClientFlags::AUTHENTICATED
+            | ClientFlags::UNRESTRICTED
+            | ClientFlags::DENY_BLOCKING
+            | ClientFlags::LOADER;
         self.clients.insert(Box::new(client))
     }
 
@@ -548,7 +561,11 @@ impl Engine {
                 (loading.bytes, loading.total) = (bytes, total);
                 Ok(())
             }
-            Step::Function(_) => Err("The file holds a function library, which this version cannot keep yet".into()),
+            Step::Function(code) => {
+                let replace = self.durability.replace_on_load;
+                self.load_saved_library(&code, replace)
+                    .map_err(|reason| format!("Failed creating the library: {reason}"))
+            }
             Step::End(_) => Ok(()),
         }
     }

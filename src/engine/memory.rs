@@ -4,6 +4,7 @@ use super::{ClientIndex, Engine};
 use crate::base::ids::UnixMs;
 use crate::client::{Client, ClientFlags};
 use crate::keyspace::evict::Policy;
+use std::sync::atomic::Ordering;
 
 /// Keys one call of eviction removes at most before the loop goes on; more are evicted by the calls that follow.
 const MOST_EVICTIONS: usize = 10_000;
@@ -23,6 +24,11 @@ impl Engine {
         0
     }
 
+    /// Whether more memory is in use than `maxmemory`.
+    pub(crate) fn is_above_limit(&self) -> bool {
+        self.used_memory().saturating_sub(self.memory_not_counted()) > self.options.max_memory
+    }
+
     /// Evicts until memory is below `maxmemory`; false when it is not and nothing can go. Counts the time that memory
     /// stays above.
     pub(crate) fn evict_to_limit(&mut self) -> bool {
@@ -35,11 +41,27 @@ impl Engine {
         roomy
     }
 
+    /// Has memory brought below `maxmemory` as soon as the running command is over.
+    pub(crate) fn evict_soon(&mut self) {
+        self.cron.eviction_wanted = true;
+        self.cron.next_tick = UnixMs(0);
+    }
+
     fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
         // During CLIENT PAUSE the data stays as it is.
         let paused = self.pause.until > self.now;
         if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
+            return true;
+        }
+        // What is on its way to be free needs nobody else to go.
+        let mut uncounted = self.memory_not_counted() + self.reclaim_pending.bytes.load(Ordering::Relaxed);
+        let mut dropped = 0;
+        for garbage in &self.keyspace.garbage {
+            uncounted += garbage.approximate_bytes();
+            dropped += 1;
+        }
+        if self.used_memory().saturating_sub(uncounted) <= limit {
             return true;
         }
         if self.options.policy == Policy::NoEviction {
@@ -51,12 +73,17 @@ impl Engine {
                 return false;
             }
             if self.unit_depth == 0 {
+                // What those who are told hold until they have read it must not cost further keys.
+                let before = self.used_memory();
                 self.settle_internal();
                 self.propagate_removals_alone();
+                uncounted += self.used_memory().saturating_sub(before);
             }
-            // What went to the reclaim thread is not free yet, but it is on its way.
-            let on_its_way: usize = self.keyspace.garbage.iter().map(crate::keyspace::Garbage::approximate_bytes).sum();
-            if self.used_memory().saturating_sub(on_its_way) <= limit {
+            for garbage in &self.keyspace.garbage[dropped..] {
+                uncounted += garbage.approximate_bytes();
+                dropped += 1;
+            }
+            if self.used_memory().saturating_sub(uncounted) <= limit {
                 return true;
             }
         }
@@ -142,7 +169,16 @@ impl Engine {
             client.flags.remove(ClientFlags::SOFT_LIMIT);
             client.soft_limit_since = UnixMs(0);
         }
-        if (hard || soft) && !client.closing() {
+        if hard || soft {
+            self.close_for_output(index);
+        }
+    }
+
+    /// Closes a client whose output is too long.
+    #[cold]
+    pub(crate) fn close_for_output(&mut self, index: ClientIndex) {
+        let client = &self.clients[index];
+        if !client.closing() {
             tracing::warn!("Client id={} closed ASAP for overcoming of output buffer limits.", client.id);
             self.stats.output_buffer_disconnections += 1;
             self.close(index, false);

@@ -32,10 +32,14 @@ impl Propagation {
         self.noted_second = 0;
     }
 
-    /// Takes what was written since the last call.
+    /// Takes what was written since the last call. A unit is taken whole: of one that is not over nothing is taken.
     pub fn take(&mut self) -> Vec<u8> {
-        debug_assert_eq!(self.unit_len, 0, "a unit is taken whole");
-        std::mem::take(&mut self.bytes)
+        if self.unit_len == 0 {
+            return std::mem::take(&mut self.bytes);
+        }
+        let rest = self.bytes.split_off(self.unit_start);
+        self.unit_start = 0;
+        std::mem::replace(&mut self.bytes, rest)
     }
 
     /// Whether there is something to take.

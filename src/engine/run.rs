@@ -40,7 +40,8 @@ impl Engine {
         if !self.own_messages.is_empty() {
             self.deliver_own_messages(index);
         }
-        if !self.keyspace.log.is_empty() {
+        // What a script did until now is settled once it has ended, not when others are served while it runs.
+        if !self.keyspace.log.is_empty() && !self.scripting.is_running() {
             self.settle(index);
         }
     }
@@ -190,6 +191,9 @@ impl Engine {
                 for remark in self.effects.remarks.drain(..) {
                     tracing::debug!(target: "verbose", "{remark}");
                 }
+                if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
+                    self.close_for_output(index);
+                }
                 true
             }
         };
@@ -202,6 +206,8 @@ impl Engine {
         let (db, before) = (self.clients[index].db, self.keyspace.log.dirty);
         let result = match self.table.get(id).handler {
             Handler::Data(handler) => {
+                let reads_all_keys = self.clients[index].flags.contains(ClientFlags::UNRESTRICTED)
+                    || self.reads_all_keys(index, id, args);
                 let client = &mut self.clients[index];
                 self.keyspace.touch = !client.flags.contains(ClientFlags::NO_TOUCH);
                 self.effects.clear();
@@ -214,7 +220,9 @@ impl Engine {
                     now: self.now,
                     rng: &mut self.rng,
                     ready_key,
+                    reads_all_keys,
                     replayed: client.flags.contains(ClientFlags::LOADER),
+                    in_script: client.flags.contains(ClientFlags::SCRIPT),
                 };
                 handler(&mut cx)
             }
@@ -255,6 +263,7 @@ impl Engine {
         }
         if self.tracking.is_active() {
             // What was changed before is forgotten before what was read is remembered.
+            let index = self.on_behalf_of(index);
             self.note_invalidations(Some(index));
             if self.clients[index].flags.contains(ClientFlags::TRACKING) {
                 self.remember_reads(index, id, args);
@@ -271,7 +280,7 @@ impl Engine {
             return;
         }
         let redacted = super::commands::redact(&command.name, args);
-        let client = &self.clients[index];
+        let client = &self.clients[self.on_behalf_of(index)];
         let (at, took_us) = (self.now.0 / 1000, took_ns / 1000);
         match redacted {
             Some(parts) => {
@@ -378,7 +387,7 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
-            BlockedOn::Save => self.durability.save_waiters.retain(|&(other, _)| other != index),
+            BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
             BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
         }
         Some(blocked)

@@ -33,6 +33,12 @@ pub struct Limits {
     pub stream_node_max_entries: usize,
     /// `proto-max-bulk-len`: longest string in bytes.
     pub proto_max_bulk_len: usize,
+    /// Bytes of output beyond which an ordinary client is closed; 0: no limit. A handler that can write any amount stops
+    /// there.
+    pub output_max_bytes: usize,
+    /// Whether Redis would share small integers among keys: OBJECT REFCOUNT tells. Nothing is shared here, where an
+    /// integer takes no memory of its own.
+    pub shared_integers: bool,
 }
 
 impl Default for Limits {
@@ -53,6 +59,8 @@ impl Default for Limits {
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
             proto_max_bulk_len: 512 * 1024 * 1024,
+            output_max_bytes: 0,
+            shared_integers: true,
         }
     }
 }

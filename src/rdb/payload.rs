@@ -6,7 +6,7 @@
 
 use super::encode::{Out, type_byte};
 use super::input::{BytesSource, Input};
-use super::{LoadError, VALKEY_VERSIONS, VERSION, VERSION_MAX, crc64, decode};
+use super::{LoadError, VALKEY_VERSIONS, VERSION, VERSION_MAX, crc64, decode, opcode};
 use crate::object::{Limits, Object, Value};
 
 const CHECKSUM_BYTES: usize = 8;
@@ -18,7 +18,20 @@ pub fn dump_payload(object: &Object, compress: bool) -> Vec<u8> {
     let mut out = Out::new(Vec::new(), compress, false, usize::MAX);
     out.bytes.push(type_byte(object));
     out.value(object);
-    let mut payload = out.bytes;
+    with_footer(out.bytes)
+}
+
+/// The payload of function libraries, each as its code. O(bytes).
+pub fn dump_functions<'c>(codes: impl Iterator<Item = &'c [u8]>, compress: bool) -> Vec<u8> {
+    let mut out = Out::new(Vec::new(), compress, false, usize::MAX);
+    for code in codes {
+        out.bytes.push(opcode::FUNCTION2);
+        out.string(code);
+    }
+    with_footer(out.bytes)
+}
+
+fn with_footer(mut payload: Vec<u8>) -> Vec<u8> {
     payload.extend_from_slice(&VERSION.to_le_bytes());
     let checksum = crc64(0, &payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
@@ -37,6 +50,7 @@ pub enum PayloadError {
 /// A payload whose footer has been checked.
 pub struct Payload<'a> {
     input: Input<BytesSource<'a>>,
+    value_bytes: u64,
 }
 
 impl<'a> Payload<'a> {
@@ -51,7 +65,7 @@ impl<'a> Payload<'a> {
         if check && crc64(0, summed) != u64::from_le_bytes(*checksum) {
             return Err(PayloadError::Footer);
         }
-        Ok(Payload { input: Input::new(BytesSource::new(value), false) })
+        Ok(Payload { input: Input::new(BytesSource::new(value), false), value_bytes: value.len() as u64 })
     }
 
     /// The value, in the encoding the limits ask for. To be called once. Errors: [`PayloadError::Value`]. O(bytes), or
@@ -60,5 +74,21 @@ impl<'a> Payload<'a> {
         let wrong = |error| PayloadError::Value(Some(error));
         let type_byte = self.input.byte().map_err(wrong)?;
         decode::value(&mut self.input, type_byte, limits).map_err(wrong)?.ok_or(PayloadError::Value(None))
+    }
+
+    /// The code of the next function library; `None` at the end. Errors: a sentence for the client.
+    pub fn function(&mut self) -> Option<Result<Vec<u8>, &'static str>> {
+        if self.input.offset() >= self.value_bytes {
+            return None;
+        }
+        Some(match self.input.byte() {
+            Ok(opcode::FUNCTION2) => {
+                let mut code = Vec::new();
+                let read = self.input.string_into(&mut code);
+                read.map(|()| code).map_err(|_| "failed loading the given functions payload")
+            }
+            Ok(opcode::FUNCTION_PRE_GA) => Err("Pre-release function format not supported."),
+            _ => Err("given type is not a function"),
+        })
     }
 }

@@ -7,7 +7,7 @@ use crate::client::QueryBuffer;
 use crate::engine::ClientIndex;
 use crate::resp::parser::RequestParser;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -28,6 +28,14 @@ impl Stream {
         match self {
             Stream::Tcp(half) => half.try_write(bytes),
             Stream::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    /// Reads what is there without waiting, past the runtime: while a script is busy, the runtime is not there.
+    pub fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
+            Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
         }
     }
 
@@ -128,7 +136,13 @@ impl Conn {
 
     /// Sizes for CLIENT LIST.
     pub fn sizes(&self) -> QueryBuffer {
-        QueryBuffer { used: self.query.len() as u32, free: (self.query.capacity() - self.query.len()) as u32 }
+        let parsed = (self.parsed_to + self.parser.understood()).min(self.query.len());
+        let shown = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        QueryBuffer {
+            used: shown(self.query.len() - parsed),
+            parsed: shown(parsed),
+            free: shown(self.query.capacity() - self.query.len()),
+        }
     }
 }
 
@@ -167,8 +181,9 @@ impl Rim {
         let mut turn = self.turn.borrow_mut();
         let turn = &mut *turn;
         let mut engine = self.engine.borrow_mut();
-        let read;
-        let full;
+        let mut read = 0;
+        let mut full = false;
+        let mut through_query = true;
         if conn.query.is_empty() && !conn.held {
             let at = turn.used;
             let mut buffer = ReadBuf::new(&mut turn.arena[at..at + READ_BYTES]);
@@ -185,16 +200,22 @@ impl Rim {
             conn.query.extend_from_slice(&arena[at + used..at + read]);
             turn.arena = arena;
             turn.used = at + used;
-        } else {
-            const LARGEST_RESERVE: usize = 1024 * 1024;
-            let wanted = conn.parser.needed_hint().clamp(READ_BYTES, LARGEST_RESERVE);
-            if conn.query.capacity() - conn.query.len() < wanted.min(READ_BYTES) {
-                conn.query.reserve(wanted);
-            }
-            read = ready!(poll_append(incoming, cx, &mut conn.query, wanted))?;
-            full = read >= READ_BYTES;
-            if read == 0 {
-                return Poll::Ready(Ok(None));
+            // The rest of a large argument has most often arrived as well.
+            through_query = full && conn.parser.needed_hint() > READ_BYTES;
+        }
+        if through_query {
+            const LARGEST_READ: usize = 1024 * 1024;
+            make_room(&mut conn.query, conn.parser.needed_hint());
+            match poll_append(incoming, cx, &mut conn.query, LARGEST_READ) {
+                Poll::Pending if read == 0 => return Poll::Pending,
+                Poll::Ready(Err(error)) if read == 0 => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(0)) if read == 0 => return Poll::Ready(Ok(None)),
+                // What was read before is told first; the next call finds the same again.
+                Poll::Pending | Poll::Ready(Err(_) | Ok(0)) => {}
+                Poll::Ready(Ok(more)) => {
+                    full = more >= READ_BYTES;
+                    read += more;
+                }
             }
             if !conn.held {
                 self.parse_query(&engine, turn, index, conn);
@@ -209,6 +230,21 @@ impl Rim {
             self.wake();
         }
         Poll::Ready(Ok(Some(full)))
+    }
+}
+
+/// Makes room for a read; `lacking` is how much the argument that is being received needs. For a large one there is
+/// room for no more than was announced, nor for much more than has arrived.
+fn make_room(query: &mut Vec<u8>, lacking: usize) {
+    const LARGEST_GUESS: usize = 1024 * 1024;
+    let free = query.capacity() - query.len();
+    if free >= READ_BYTES || lacking != 0 && free >= lacking {
+        return;
+    }
+    if lacking > READ_BYTES {
+        query.reserve_exact(lacking.min(LARGEST_GUESS.max(query.len())));
+    } else {
+        query.reserve(READ_BYTES);
     }
 }
 
@@ -227,4 +263,41 @@ fn poll_append(
     buffer.truncate(before + read);
     ready!(polled)?;
     Poll::Ready(Ok(read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_follows_what_has_arrived_and_ends_where_the_argument_does() {
+        const ARGUMENT: usize = 10_000_000;
+        let mut query = vec![b'x'; READ_BYTES];
+        query.shrink_to_fit();
+        let mut reallocations = 0;
+        while query.len() < ARGUMENT {
+            let before = query.capacity();
+            let lacking = ARGUMENT - query.len();
+            make_room(&mut query, lacking);
+            reallocations += usize::from(query.capacity() != before);
+            assert!(query.capacity() <= (2 * query.len()).max(query.len() + 1024 * 1024).min(ARGUMENT));
+            let read = (query.capacity() - query.len()).min(100_000);
+            query.resize(query.len() + read, b'x');
+        }
+        assert!(reallocations < 8, "{reallocations}");
+    }
+
+    #[test]
+    fn many_small_arguments_do_not_cost_a_reallocation_each() {
+        let mut query = Vec::new();
+        let mut reallocations = 0;
+        for _ in 0..2000 {
+            let before = query.capacity();
+            make_room(&mut query, 500);
+            reallocations += usize::from(query.capacity() != before);
+            let read = (query.capacity() - query.len()).min(1000);
+            query.resize(query.len() + read, b'x');
+        }
+        assert!(reallocations < 12, "{reallocations}");
+    }
 }

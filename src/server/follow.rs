@@ -4,6 +4,7 @@
 use super::listen::{self, Successors};
 use super::log;
 use super::rim::Rim;
+use super::standing;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Prepared};
 use crate::persist::disk::FolderLock;
@@ -70,18 +71,31 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
     if begins_to_write && let Err(error) = lock_working_folder() {
         return Err((keys.iter().copied().find(|key| *key == Key::Appendonly).unwrap_or(Key::Save), error.to_string()));
     }
+    let scores = keys.iter().any(|key| matches!(key, Key::OomScoreAdj | Key::OomScoreAdjValues));
+    if scores && standing::adjust_oom_score(new).is_err() {
+        // What was refused has changed nothing.
+        let key = if keys.contains(&Key::OomScoreAdj) { Key::OomScoreAdj } else { Key::OomScoreAdjValues };
+        let _ = standing::adjust_oom_score(old);
+        return Err((key, "Failed to apply new oom_score_adj configuration, check server logs.".into()));
+    }
     if keys.contains(&Key::Dir) {
         // Last, since it is not taken back.
         use std::os::unix::ffi::OsStrExt;
         let dir = Path::new(std::ffi::OsStr::from_bytes(new.string(Key::Dir)));
         let before = std::env::current_dir();
-        std::env::set_current_dir(dir).map_err(|error| (Key::Dir, reason_of(&error)))?;
-        if let Err(error) = lock_working_folder() {
+        let moved = std::env::set_current_dir(dir)
+            .map_err(|error| reason_of(&error))
+            .and_then(|()| lock_working_folder().map_err(|error| error.to_string()));
+        if let Err(reason) = moved {
             if let Ok(before) = before {
                 // Where it was a moment ago; if that is gone by now, so is what was in it.
                 let _ = std::env::set_current_dir(before);
             }
-            return Err((Key::Dir, error.to_string()));
+            if scores {
+                // It was allowed a moment ago.
+                let _ = standing::adjust_oom_score(old);
+            }
+            return Err((Key::Dir, reason));
         }
         if !old.boolean(Key::Appendonly) {
             unlock_others();
@@ -99,8 +113,14 @@ pub fn reason_of(error: &std::io::Error) -> String {
 
 /// Brings the rim in line with directives that changed.
 pub fn config(rim: &Rim, engine: &Engine, keys: &[Key], prepared: Prepared) {
+    if keys.contains(&Key::CrashLogEnabled) {
+        super::crash::follow(&engine.config);
+    }
     if keys.contains(&Key::Loglevel) {
         log::set_level(engine.config.enum_name(Key::Loglevel));
+    }
+    if keys.iter().any(|key| matches!(key, Key::ProcTitleTemplate | Key::Port | Key::Bind | Key::TlsPort)) {
+        standing::show_title(&engine.config, &super::start::program(), &engine.facts.config_file);
     }
     if let Some(successors) = prepared.handle.and_then(|handle| handle.downcast::<Successors>().ok()) {
         rim.listen_instead(*successors, engine);

@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
 
 /// Bound sockets that nobody accepts from yet.
@@ -41,6 +41,32 @@ impl Accepting {
         if !self.unix_path.is_empty() {
             let _ = std::fs::remove_file(&self.unix_path);
         }
+    }
+
+    /// Takes the connections that wait to be accepted, past the runtime, as far as that goes without waiting.
+    pub fn accept_now(&self, config: &Config) -> Vec<(Incoming, Stream, Endpoints)> {
+        let mut accepted = Vec::new();
+        for (listener, _) in &self.tcp {
+            let Some(listener) = &*listener.borrow() else { continue };
+            while let Ok((socket, peer)) = SockRef::from(listener).accept() {
+                let Some(peer) = peer.as_socket() else { continue };
+                let socket: std::net::TcpStream = socket.into();
+                if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket)) {
+                    accepted.push(tcp_connection(socket, plain(peer), keepalive_s(config)));
+                }
+            }
+        }
+        if let Some((listener, _)) = &self.unix
+            && let Some(listener) = &*listener.borrow()
+        {
+            while let Ok((socket, _)) = SockRef::from(listener).accept() {
+                let socket: std::os::unix::net::UnixStream = socket.into();
+                if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket)) {
+                    accepted.push(unix_connection(socket, &self.unix_path));
+                }
+            }
+        }
+        accepted
     }
 
     /// Closes the TCP sockets now, so that their ports are free for others.
@@ -245,25 +271,31 @@ async fn accept_tcp(rim: Rc<Rim>, listener: Shared<TcpListener>, keepalive_s: u6
                 continue;
             }
         };
-        // A socket that its peer has closed again refuses options; its first read will tell.
-        let _ = socket.set_nodelay(true);
-        if keepalive_s > 0 {
-            let interval = Duration::from_secs((keepalive_s / 3).max(1));
-            let keepalive =
-                TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
-            let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
-        }
-        let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
-        let peer = plain(peer);
-        let endpoints = Endpoints {
-            peer: peer.to_string().into(),
-            local: local.into(),
-            fd: socket.as_raw_fd(),
-            loopback: peer.ip().is_loopback(),
-        };
-        let (incoming, outgoing) = socket.into_split();
-        rim.accept(Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints);
+        let (incoming, stream, endpoints) = tcp_connection(socket, peer, keepalive_s);
+        rim.accept(incoming, stream, endpoints);
     }
+}
+
+/// The two halves of a socket that was accepted, with what is known of it.
+fn tcp_connection(socket: TcpStream, peer: SocketAddr, keepalive_s: u64) -> (Incoming, Stream, Endpoints) {
+    // A socket that its peer has closed again refuses options; its first read will tell.
+    let _ = socket.set_nodelay(true);
+    if keepalive_s > 0 {
+        let interval = Duration::from_secs((keepalive_s / 3).max(1));
+        let keepalive =
+            TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+    }
+    let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
+    let peer = plain(peer);
+    let endpoints = Endpoints {
+        peer: peer.to_string().into(),
+        local: local.into(),
+        fd: socket.as_raw_fd(),
+        loopback: peer.ip().is_loopback(),
+    };
+    let (incoming, outgoing) = socket.into_split();
+    (Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints)
 }
 
 /// An IPv4 address as such, also when it came through an IPv6 socket.
@@ -285,9 +317,14 @@ async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String)
                 continue;
             }
         };
-        let name: Box<str> = format!("{path}:0").into();
-        let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
-        let (incoming, outgoing) = socket.into_split();
-        rim.accept(Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints);
+        let (incoming, stream, endpoints) = unix_connection(socket, &path);
+        rim.accept(incoming, stream, endpoints);
     }
+}
+
+fn unix_connection(socket: UnixStream, path: &str) -> (Incoming, Stream, Endpoints) {
+    let name: Box<str> = format!("{path}:0").into();
+    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
+    let (incoming, outgoing) = socket.into_split();
+    (Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints)
 }

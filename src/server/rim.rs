@@ -32,6 +32,8 @@ pub struct Rim {
     pub conns: RefCell<Vec<Option<Box<Conn>>>>,
     /// What was read and is not run yet.
     pub turn: RefCell<Turn>,
+    /// The same while a script is busy and the turn it is of is still running.
+    pub busy_turn: RefCell<Option<Box<Turn>>>,
     /// Tasks that accept connections.
     pub listeners: RefCell<Option<super::listen::Accepting>>,
     /// Frees big things.
@@ -57,6 +59,7 @@ impl Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            busy_turn: RefCell::new(None),
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
@@ -68,6 +71,7 @@ impl Rim {
             this: RefCell::new(std::rc::Weak::new()),
         });
         *rim.this.borrow_mut() = Rc::downgrade(&rim);
+        super::busy::install(&rim);
         rim
     }
 
@@ -171,8 +175,12 @@ impl Rim {
 
     /// Takes a connection over: the engine learns of the client, a task reads it.
     pub fn accept(&self, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
+        self.take_over(&mut self.engine.borrow_mut(), incoming, stream, endpoints);
+    }
+
+    /// As [`Rim::accept`], for who holds the engine.
+    pub fn take_over(&self, engine: &mut Engine, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
         let unix = matches!(stream, Stream::Unix(_));
-        let mut engine = self.engine.borrow_mut();
         if let Some(refusal) = engine.refuse_connection(&endpoints, unix) {
             // The peer may be gone already; it is not told then.
             let _ = stream.try_write(refusal.as_bytes());
@@ -306,14 +314,20 @@ impl Rim {
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Crash => std::process::abort(),
+                Ask::Fault => crate::structs::process::fault(),
             }
         }
     }
 
     /// The process goes on after all; who asked for its end is told.
     pub fn shutdown_failed(&self) {
+        self.tell_shutdown_failed(&mut self.engine.borrow_mut());
+        self.wake();
+    }
+
+    /// As [`Rim::shutdown_failed`], for who holds the engine.
+    pub fn tell_shutdown_failed(&self, engine: &mut Engine) {
         self.ending.set(None);
-        let mut engine = self.engine.borrow_mut();
         if let Some(index) = self.ending_for.take()
             && engine.clients.contains(index)
         {
@@ -321,7 +335,6 @@ impl Rim {
             engine.clients[index].out.error(b"ERR Errors trying to SHUTDOWN. Check logs.");
             engine.mark_dirty(index);
         }
-        self.wake();
     }
 
     /// Flushes what can be flushed before the process ends.

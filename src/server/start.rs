@@ -1,12 +1,13 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
 use super::rim::{Rim, Start};
-use super::{clock, follow, listen, log};
+use super::{clock, crash, follow, listen, log, standing, supervision};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
 use crate::config::{Config, Key};
-use crate::engine::{Engine, Facts, Files, ShutdownHow};
+use crate::engine::{Engine, Facts, Files, ShutdownHow, StartError};
 use crate::persist::{Disk, RealDisk};
+use crate::structs::process;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +37,11 @@ pub fn main() -> ExitCode {
     serve(startup)
 }
 
+/// How the server was called: the program of its title.
+pub fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "larder".into())
+}
+
 /// Says why the server cannot run, in the log and, when that is a file, on stderr too.
 fn refuse(line: &str) -> ExitCode {
     tracing::warn!("{line}");
@@ -48,14 +54,27 @@ fn serve(startup: Startup) -> ExitCode {
     log::set_level(config.enum_name(Key::Loglevel));
     let dir = String::from_utf8_lossy(config.string(Key::Dir)).into_owned();
     if let Err(error) = std::env::set_current_dir(&dir) {
-        eprint!("{}", origins.blame(Key::Dir, format!("Can't chdir to '{dir}': {error}")));
+        eprint!("{}", origins.blame(Key::Dir, follow::reason_of(&error)));
         return ExitCode::FAILURE;
     }
     let logfile = String::from_utf8_lossy(config.string(Key::Logfile)).into_owned();
     if let Err(error) = log::set_file(&logfile) {
-        eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {error}")));
+        eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {}", follow::reason_of(&error))));
         return ExitCode::FAILURE;
     }
+    if config.boolean(Key::SyslogEnabled) {
+        let ident = String::from_utf8_lossy(config.string(Key::SyslogIdent)).into_owned();
+        log::set_system_logger(Some((ident, config.enum_name(Key::SyslogFacility))));
+    }
+    // No thread is there yet.
+    if let Err(error) = supervision::detach(&config) {
+        return refuse(&format!("Can't go into the background: {error}"));
+    }
+    let config_file = config_file.unwrap_or_default();
+    if config.boolean(Key::SetProcTitle) && process::make_title_writable() {
+        standing::show_title(&config, &program(), &config_file);
+    }
+    crash::watch(&config);
     if let Ok(here) = std::env::current_dir() {
         config.set_dir(here.as_os_str().as_encoded_bytes());
     }
@@ -67,7 +86,7 @@ fn serve(startup: Startup) -> ExitCode {
     let started = clock::unix_us() / 1000;
     let facts = Facts {
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
-        config_file: config_file.unwrap_or_default(),
+        config_file,
         process_id: std::process::id(),
         started_at: UnixMs(started),
         run_id: format!("{:016x}{:016x}{:08x}", seed[1], seed[2], seed[3] as u32),
@@ -87,6 +106,9 @@ fn serve(startup: Startup) -> ExitCode {
         return refuse("Configured to not listen anywhere, exiting.");
     }
     let pidfile = write_pidfile(&config);
+    if standing::adjust_oom_score(&config).is_err() {
+        tracing::warn!("The out-of-memory score of the process is left as it is");
+    }
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
@@ -112,12 +134,26 @@ fn serve(startup: Startup) -> ExitCode {
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
-        Err((at, reason)) => {
+        Err(StartError::Renamed(at, reason)) => {
             eprint!("{}", origins.blame_renamed(at, reason));
+            return ExitCode::FAILURE;
+        }
+        Err(StartError::User(at, reason)) => {
+            eprint!("{}", origins.blame_user(at, reason));
+            return ExitCode::FAILURE;
+        }
+        Err(StartError::Users(lines)) => {
+            lines.iter().for_each(|line| tracing::warn!("{line}"));
             return ExitCode::FAILURE;
         }
     };
     tracing::info!("Server initialized");
+    // Who asks for a module needs its commands: better no server than one without them.
+    if let Some(path) = engine.config.modules().first().and_then(|line| line.first()) {
+        let path = String::from_utf8_lossy(path);
+        tracing::warn!("Module {path} failed to load: modules are not supported");
+        return refuse(&format!("Can't load module from {path}: server aborting"));
+    }
     let log = engine.config.boolean(Key::Appendonly);
     if let Err(line) = engine.begin_load(log) {
         return refuse(&line);
@@ -157,6 +193,7 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
         Start::Ended => return true,
     }
     tracing::info!("Ready to accept connections");
+    supervision::ready(&rim.engine.borrow().config);
     if unix {
         tracing::info!("The server is now ready to accept connections at {}", rim.engine.borrow().options.unix_socket);
     }
@@ -175,6 +212,7 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
             }
         }
     }
+    supervision::stopping(&rim.engine.borrow().config);
     rim.flush_all();
     if let Some(listeners) = rim.listeners.borrow_mut().take() {
         listeners.remove_socket_file();
@@ -234,7 +272,7 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
                 let how = ShutdownHow::from_bits(engine.config.bits(directive));
                 if engine.debug.pause_cron {
                     // As in Redis it is for the cron to begin it, and can be taken back until then.
-                    engine.signalled = Some(how);
+                    engine.debug.shutdown_held = Some(how);
                 } else {
                     rim.ending.set(Some(how));
                     rim.wake();
@@ -249,7 +287,11 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
 }
 
 fn write_pidfile(config: &Config) -> Option<String> {
-    let path = String::from_utf8_lossy(config.string(Key::Pidfile)).into_owned();
+    const OF_BACKGROUND: &str = "/var/run/redis.pid";
+    let mut path = String::from_utf8_lossy(config.string(Key::Pidfile)).into_owned();
+    if path.is_empty() && supervision::runs_in_background(config) {
+        path = OF_BACKGROUND.to_owned();
+    }
     if path.is_empty() {
         return None;
     }

@@ -11,11 +11,11 @@ pub(in crate::config) const SECTION: Section = Section {
     intro: "Passwords, users and TLS.",
     rows: &[
         nullable(Key::Requirepass, "requirepass").secret().works("Password of the default user."),
-        text(Key::Aclfile, "aclfile", "").immutable().not_yet("File with users, instead of 'user' lines in this one."),
+        text(Key::Aclfile, "aclfile", "").immutable().works("File with users, instead of 'user' lines in this one."),
         choice(Key::AclPubsubDefault, "acl-pubsub-default", &["allchannels", "resetchannels"], "resetchannels")
-            .not_yet("Channels that a new user may use: all or none."),
+            .works("Channels that a new user may use: all or none."),
         int(Key::AcllogMaxLen, "acllog-max-len", 0, LONG_MAX, "128")
-            .not_yet("Entries that the log of denied accesses keeps."),
+            .works("Entries that the log of denied accesses keeps."),
         int(Key::TlsPort, "tls-port", 0, 65_535, "0").not_yet("Port for TLS clients; 0 turns it off."),
         nullable(Key::TlsCertFile, "tls-cert-file").not_yet("Certificate of the server, in PEM form."),
         nullable(Key::TlsKeyFile, "tls-key-file").not_yet("Private key of the certificate."),

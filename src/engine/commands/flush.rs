@@ -1,11 +1,11 @@
 //! FLUSHDB, FLUSHALL, SWAPDB: whole databases at once. Emptying is the exchange of a root; freeing is the reclaim
-//! thread's, whether SYNC or ASYNC was asked for.
+//! thread's, whether SYNC or ASYNC was asked for. FLUSHALL leaves no old snapshot behind where there are save points.
 
 use crate::base::ids::DbIndex;
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
-use crate::engine::durability::SaveWait;
+use crate::engine::durability::SaveWaiter;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] =
@@ -27,7 +27,7 @@ fn flushall(cx: &mut EngineCx<'_>) -> CmdResult {
     let may_wait = !cx.client().flags.contains(ClientFlags::DENY_BLOCKING);
     if cx.engine.save_after_flush(may_wait) {
         cx.engine.hold(index, BlockedOn::Save, args);
-        cx.engine.durability.save_waiters.push((index, SaveWait::Flush));
+        cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: false });
         return Ok(Outcome::Done);
     }
     cx.reply().ok();

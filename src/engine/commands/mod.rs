@@ -1,6 +1,7 @@
 //! Commands of the engine itself: those that act on clients, transactions, channels, directives and the server rather
 //! than on one key's value.
 
+pub mod acl_commands;
 pub mod client_commands;
 mod client_kill;
 mod client_list;
@@ -9,11 +10,13 @@ pub mod config_commands;
 pub mod connection;
 pub mod debug;
 pub mod flush;
+pub mod function_commands;
 pub mod info;
 pub mod latency;
 pub mod memory_commands;
 pub mod persist_commands;
 pub mod pubsub_commands;
+pub mod scripting_commands;
 pub mod server_commands;
 pub mod tracking_commands;
 pub mod transactions;
@@ -22,18 +25,21 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 14] = [
+pub const ALL: [&[Bound<EngineHandler>]; 17] = [
+    acl_commands::COMMANDS,
     client_commands::COMMANDS,
     command_info::COMMANDS,
     config_commands::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
     flush::COMMANDS,
+    function_commands::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
     memory_commands::COMMANDS,
     persist_commands::COMMANDS,
     pubsub_commands::COMMANDS,
+    scripting_commands::COMMANDS,
     server_commands::COMMANDS,
     tracking_commands::COMMANDS,
     transactions::COMMANDS,
@@ -51,6 +57,7 @@ pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
     };
     match name {
         "auth" => hide(1),
+        "acl|setuser" => hide(2),
         "config|set" => {
             let mut parts: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
             for at in (2..parts.len().saturating_sub(1)).step_by(2) {

@@ -4,7 +4,7 @@
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
-use crate::engine::durability::SaveWait;
+use crate::engine::durability::SaveWaiter;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
@@ -18,7 +18,7 @@ fn save(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.engine.begin_save(true)?;
     let (index, args) = (cx.client, cx.args);
     cx.engine.hold(index, BlockedOn::Save, args);
-    cx.engine.durability.save_waiters.push((index, SaveWait::Save));
+    cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: true });
     Ok(Outcome::Done)
 }
 

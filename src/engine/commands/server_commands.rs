@@ -87,7 +87,7 @@ fn monitor(cx: &mut EngineCx<'_>) -> CmdResult {
 fn slowlog_get(cx: &mut EngineCx<'_>) -> CmdResult {
     let mut count = 10;
     if cx.args.len() > 3 {
-        return Err(CommandError::arity("slowlog|get"));
+        return Err(CommandError::subcommand_syntax(cx.args));
     }
     if cx.args.len() == 3 {
         let wanted = cx
@@ -167,13 +167,18 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::SYNTAX);
     }
     if abort {
-        // One that has begun is over within its turn; a signal's may still wait for the cron.
-        if cx.engine.signalled.take().is_some() {
-            tracing::info!("Shutdown manually aborted.");
-            cx.reply().ok();
-            return Ok(Outcome::Done);
+        // A shutdown is over within its turn, unless the periodic work that begins it is held.
+        if cx.engine.debug.shutdown_held.take().is_none() {
+            return Err(CommandError::fixed("ERR No shutdown in progress."));
         }
-        return Err(CommandError::fixed("ERR No shutdown in progress."));
+        tracing::info!("Shutdown manually aborted.");
+        cx.reply().ok();
+        return Ok(Outcome::Done);
+    }
+    if let Some(busy) = cx.engine.scripting.busy()
+        && !how.nosave
+    {
+        return Err(busy);
     }
     if !how.now && cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));

@@ -58,11 +58,12 @@ impl Engine {
         if self.saved(saved.map(|_| ()), began_at, dirty, false) { Ok(()) } else { Err(CommandError::fixed("ERR")) }
     }
 
-    /// Empties all databases without anybody being told.
+    /// Empties all databases and forgets the function libraries without anybody being told.
     fn empty_for_loading(&mut self) {
         let dirty = self.keyspace.log.dirty;
         self.keyspace.flush(None);
         self.keyspace.log.take();
         self.keyspace.log.dirty = dirty;
+        self.forget_libraries();
     }
 }

@@ -59,6 +59,10 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
         ("client_output_buffer_limit_disconnections", &stats.output_buffer_disconnections),
         ("reply_buffer_shrinks", &0),
         ("reply_buffer_expands", &0),
+        ("acl_access_denied_auth", &stats.denied_auth),
+        ("acl_access_denied_cmd", &stats.denied_commands),
+        ("acl_access_denied_key", &stats.denied_keys),
+        ("acl_access_denied_channel", &stats.denied_channels),
     ]);
 }
 

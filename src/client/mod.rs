@@ -112,6 +112,8 @@ pub enum BlockedOn {
     Replicas,
     /// A snapshot to be written (SAVE).
     Save,
+    /// Its turn, while snapshots hold back too much memory.
+    Slowed,
 }
 
 /// A client that waits.

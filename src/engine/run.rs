@@ -99,6 +99,10 @@ impl Engine {
             }
             Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
             Verdict::Postpone => self.postpone(index, id, args),
+            Verdict::Slow => {
+                self.hold(index, BlockedOn::Slowed, args);
+                self.durability.slowed.push(index);
+            }
         }
     }
 
@@ -184,6 +188,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                for remark in self.effects.remarks.drain(..) {
+                    tracing::debug!(target: "verbose", "{remark}");
+                }
                 if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
                     self.close_for_output(index);
                 }
@@ -381,6 +388,7 @@ impl Engine {
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
             BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
+            BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -405,7 +413,7 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause | BlockedOn::Save) => {}
+            (None, BlockedOn::Pause | BlockedOn::Save | BlockedOn::Slowed) => {}
         }
         self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;

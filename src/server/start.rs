@@ -1,6 +1,7 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
 use super::rim::Rim;
+use super::tls::settings;
 use super::{clock, crash, follow, listen, log, standing, supervision};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
@@ -99,6 +100,13 @@ fn serve(startup: Startup) -> ExitCode {
     tracing::info!(" PID: {}", std::process::id());
     let max_clients = config.integer(Key::Maxclients).max(1) as usize;
     follow::raise_descriptor_limit(max_clients);
+    let tls = match settings::are_wanted(&config).then(|| settings::server(&config)).transpose() {
+        Ok(tls) => tls,
+        Err(line) => {
+            tracing::warn!("{line}");
+            return refuse("Failed to configure TLS. Check logs for more info.");
+        }
+    };
     let bound = match listen::bind(&config) {
         Ok(bound) => bound,
         Err(line) => return refuse(&line),
@@ -113,12 +121,12 @@ fn serve(startup: Startup) -> ExitCode {
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
-    let writes_files = config.boolean(Key::Appendonly) || !config.save_points().is_empty();
-    let _lock = match disk.lock_folder(Path::new(".")) {
+    let lock = match disk.lock_folder(Path::new(".")) {
         Ok(lock) => Some(lock),
-        Err(error) if writes_files => return refuse(&error.to_string()),
+        // Two writers of one log would spoil it.
+        Err(error) if config.boolean(Key::Appendonly) => return refuse(&error.to_string()),
         Err(error) => {
-            // Nothing will be written unless somebody asks for it.
+            // A snapshot is replaced whole, so the last one written stands, as with redis-server.
             tracing::warn!("{error}");
             None
         }
@@ -128,7 +136,9 @@ fn serve(startup: Startup) -> ExitCode {
         folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
         stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
     };
-    crate::persist::folder::remove_leftovers(&*disk, &names);
+    if lock.is_some() {
+        crate::persist::folder::remove_leftovers(&*disk, &names);
+    }
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
@@ -165,7 +175,7 @@ fn serve(startup: Startup) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("Can't create the event loop: {error}")),
     };
-    let code = runtime.block_on(run(engine, bound, executor));
+    let code = runtime.block_on(run(Rim::new(engine, executor, tls), bound));
     if let Some(pidfile) = pidfile {
         let _ = std::fs::remove_file(pidfile);
     }
@@ -173,8 +183,7 @@ fn serve(startup: Startup) -> ExitCode {
     std::process::exit(if code { 0 } else { 1 });
 }
 
-async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> bool {
-    let rim = Rim::new(engine, executor);
+async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
     let unix = !rim.engine.borrow().options.unix_socket.is_empty();
     {
         let engine = rim.engine.borrow();

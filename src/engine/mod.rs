@@ -7,6 +7,8 @@
 pub mod access;
 pub mod apply;
 pub mod blocking;
+#[cfg(test)]
+mod command_page;
 pub mod commands;
 pub mod context;
 pub mod cron;

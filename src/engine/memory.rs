@@ -67,6 +67,16 @@ impl Engine {
         if self.options.policy == Policy::NoEviction {
             return false;
         }
+        let began_ns = (self.senses.monotonic_ns)();
+        let roomy = self.evict_keys(limit, uncounted, dropped);
+        let took_ns = (self.senses.monotonic_ns)().saturating_sub(began_ns);
+        self.latency.note("eviction-cycle", took_ns / 1_000_000, self.now.0 / 1000);
+        roomy
+    }
+
+    /// Evicts keys until no more than `limit` bytes are in use, `uncounted` ones aside, among them those of the first
+    /// `dropped` values that are to be freed. False when no key may go.
+    fn evict_keys(&mut self, limit: usize, mut uncounted: usize, mut dropped: usize) -> bool {
         for _ in 0..MOST_EVICTIONS {
             let (policy, samples) = (self.options.policy, self.options.samples);
             if !self.keyspace.evict_one(policy, samples, &mut self.eviction_pool, &mut self.rng) {

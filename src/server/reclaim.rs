@@ -31,10 +31,11 @@ impl Reclaim {
         Reclaim { queue, pending }
     }
 
-    /// Hands over what is to be freed.
-    pub fn hand_over(&self, garbage: Vec<Garbage>) {
+    /// Hands over what is to be freed. `measured`: eviction wants to know how many bytes are on their way.
+    pub fn hand_over(&self, garbage: Vec<Garbage>, measured: bool) {
         for garbage in garbage {
-            let (values, bytes) = (garbage.len() as u64, garbage.approximate_bytes());
+            let values = garbage.len() as u64;
+            let bytes = if measured { garbage.approximate_bytes() } else { 0 };
             self.pending.values.fetch_add(values, Ordering::Relaxed);
             self.pending.bytes.fetch_add(bytes, Ordering::Relaxed);
             if self.queue.send((garbage, bytes)).is_err() {

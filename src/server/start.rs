@@ -113,12 +113,12 @@ fn serve(startup: Startup) -> ExitCode {
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
-    let writes_files = config.boolean(Key::Appendonly) || !config.save_points().is_empty();
-    let _lock = match disk.lock_folder(Path::new(".")) {
+    let lock = match disk.lock_folder(Path::new(".")) {
         Ok(lock) => Some(lock),
-        Err(error) if writes_files => return refuse(&error.to_string()),
+        // Two writers of one log would spoil it.
+        Err(error) if config.boolean(Key::Appendonly) => return refuse(&error.to_string()),
         Err(error) => {
-            // Nothing will be written unless somebody asks for it.
+            // A snapshot is replaced whole, so the last one written stands, as with redis-server.
             tracing::warn!("{error}");
             None
         }
@@ -128,7 +128,9 @@ fn serve(startup: Startup) -> ExitCode {
         folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
         stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
     };
-    crate::persist::folder::remove_leftovers(&*disk, &names);
+    if lock.is_some() {
+        crate::persist::folder::remove_leftovers(&*disk, &names);
+    }
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,

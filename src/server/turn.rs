@@ -284,7 +284,7 @@ impl Rim {
     fn after_requests(&self, engine: &mut Engine) -> bool {
         self.do_asks(engine);
         self.send_and_close(engine);
-        self.reclaim.hand_over(engine.take_garbage());
+        self.reclaim.hand_over(engine.take_garbage(), engine.options.max_memory != 0);
         let mut again = false;
         for index in std::mem::take(&mut engine.unblocked) {
             again |= self.resume(engine, index);

@@ -1,6 +1,6 @@
 //! The server's own life: SHUTDOWN and signals, CONFIG SET and REWRITE, INFO, DEBUG, SLOWLOG, the command table.
 
-use crate::support::{Conn, Server, eventually, run_to_end};
+use crate::support::{Conn, Server, eventually, is_reference, run_to_end};
 
 #[test]
 fn shutdown_nosave_ends_with_status_zero() {
@@ -123,6 +123,22 @@ fn a_shutdown_that_is_held_can_be_aborted() {
     eventually("the signal arrives", || s.log().contains("Received SIGINT"));
     c.send("DEBUG PAUSE-CRON 0");
     assert!(s.ends().success());
+}
+
+#[test]
+fn two_servers_may_share_a_folder_but_not_a_log() {
+    if is_reference() {
+        println!("the reference lets them spoil it");
+        return;
+    }
+    let s = Server::start();
+    let dir = s.dir().to_string_lossy().into_owned();
+    let other = Server::with(&["--dir", &dir, "--save", "3600", "1"]);
+    other.connect().is("PING", "+PONG");
+    assert!(other.log().contains("another server is using the folder"), "{}", other.log());
+    let (status, out) =
+        run_to_end(&["--port", "0", "--unixsocket", &format!("{dir}/s"), "--dir", &dir, "--appendonly", "yes"]);
+    assert!(!status.success() && out.contains("another server is using the folder"), "{out}");
 }
 
 #[test]

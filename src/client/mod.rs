@@ -62,7 +62,7 @@ bitflags! {
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
         /// Runs the commands of scripts.
-        const SCRIPT = 1 << 26;
+        const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
         /// Logged in, or no password was asked for when it connected.
@@ -112,6 +112,19 @@ pub enum BlockedOn {
     Replicas,
     /// A snapshot to be written (SAVE).
     Save,
+    /// The log to be durable up to the client's writes, and replicas' logs (WAITAOF).
+    Log {
+        /// How far.
+        offset: u64,
+        /// Whether this server's log is waited for.
+        local: bool,
+        /// Whether replicas are waited for, of which there are none.
+        replicas: bool,
+    },
+    /// Keys to reach another server (MIGRATE).
+    Migration,
+    /// The keys of a command that are on their way to another server.
+    MigratingKeys,
 }
 
 /// A client that waits.
@@ -235,6 +248,8 @@ pub struct Client {
     pub soft_limit_since: UnixMs,
     /// The log's offset up to which the log must be durable before the output may be sent.
     pub stamp: u64,
+    /// The log's offset behind the client's last change; 0 while it has changed nothing.
+    pub logged: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -272,6 +287,7 @@ impl Client {
             commands: 0,
             soft_limit_since: UnixMs(0),
             stamp: 0,
+            logged: 0,
             output_peak: 0,
             endpoints: Box::new(endpoints),
             identity: None,

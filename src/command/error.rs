@@ -54,6 +54,9 @@ impl CommandError {
     pub const LIMIT_NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
     /// A timeout that is no number.
     pub const TIMEOUT_NOT_FLOAT: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
+    /// WAITAOF for a log that is not there.
+    pub const WAITAOF_WITHOUT_LOG: CommandError =
+        CommandError::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
     /// A timeout below zero.
     pub const TIMEOUT_NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
     /// A timeout beyond the clock.

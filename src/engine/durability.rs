@@ -6,6 +6,7 @@
 
 use super::{ClientIndex, Engine};
 use crate::base::ids::UnixMs;
+use crate::client::BlockedOn;
 use crate::command::meta::Flag;
 use crate::command::{Args, CommandError};
 use crate::config::Key;
@@ -55,6 +56,8 @@ pub struct Durability {
     pub save: Option<RunningSave>,
     /// Clients that wait for it (SAVE, FLUSHALL).
     pub save_waiters: Vec<SaveWaiter>,
+    /// Clients that wait for the log to be durable (WAITAOF).
+    pub log_waiters: Vec<ClientIndex>,
     /// A save that is to begin once the log's rewrite is over.
     pub save_scheduled: bool,
     /// When the last snapshot was written, or the server started.
@@ -114,6 +117,7 @@ impl Durability {
             always: false,
             save: None,
             save_waiters: Vec::new(),
+            log_waiters: Vec::new(),
             save_scheduled: false,
             last_save_at: now,
             last_save_try: UnixMs(0),
@@ -243,8 +247,39 @@ impl Engine {
                 tell(&note);
             }
         }
+        if !self.durability.log_waiters.is_empty() {
+            self.release_log_waiters();
+        }
         self.look_at_save();
         self.look_at_rewrite();
+    }
+
+    /// Notes where the log is behind a client's change.
+    #[cold]
+    pub(super) fn note_logged(&mut self, index: ClientIndex) {
+        let Some(log) = &self.durability.log else { return };
+        let offset = log.appended_offset() + self.propagation.len() as u64;
+        if let Some(client) = self.clients.get_mut(index) {
+            client.logged = offset;
+        }
+    }
+
+    /// Answers WAITAOF where the log has come far enough, or is there no more.
+    #[cold]
+    fn release_log_waiters(&mut self) {
+        let durable = self.durability.log.is_some().then_some(self.durability.durable);
+        for index in self.durability.log_waiters.clone() {
+            let Some(&BlockedOn::Log { offset, local, replicas }) =
+                self.clients[index].blocked.as_ref().map(|blocked| &blocked.on)
+            else {
+                continue;
+            };
+            match durable {
+                None if local => self.end_wait(index, Some(&CommandError::WAITAOF_WITHOUT_LOG)),
+                Some(durable) if offset <= durable && !replicas => self.end_wait(index, None),
+                _ => {}
+            }
+        }
     }
 
     /// Whether a client's output may be sent.

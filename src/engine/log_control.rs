@@ -111,7 +111,7 @@ impl Engine {
                 }
                 self.durability.release_all();
                 // Offsets begin anew with the next log.
-                self.clients.iter_mut().for_each(|(_, client)| client.stamp = 0);
+                self.clients.iter_mut().for_each(|(_, client)| (client.stamp, client.logged) = (0, 0));
             }
             (true, false) => {
                 let disk = self.durability.disk.clone();

@@ -65,15 +65,20 @@ impl Propagation {
     }
 
     /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
-    /// first one's stands with its SELECT between them too.
-    pub fn end_unit(&mut self) {
+    /// first one's stands with its SELECT between them too. Whether there was any request.
+    pub fn end_unit(&mut self) -> bool {
         if self.unit_len > 1 {
             let mut multi = Vec::new();
             append_request(&mut multi, [&b"MULTI"[..]]);
             self.bytes.splice(self.unit_start..self.unit_start, multi);
             append_request(&mut self.bytes, [&b"EXEC"[..]]);
         }
-        self.unit_len = 0;
+        std::mem::take(&mut self.unit_len) > 0
+    }
+
+    /// Bytes that are not taken yet.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 

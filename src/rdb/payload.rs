@@ -4,9 +4,9 @@
 //! type | value | version: u16 | checksum of all before it: u64          (low byte first)
 //! ```
 
-use super::encode::{Out, type_byte};
+use super::encode::{Out, type_byte, version};
 use super::input::{BytesSource, Input};
-use super::{VALKEY_VERSIONS, VERSION, VERSION_MAX, crc64, decode};
+use super::{VALKEY_VERSIONS, VERSION_MAX, crc64, decode};
 use crate::object::{Limits, Object, Value};
 
 const CHECKSUM_BYTES: usize = 8;
@@ -19,7 +19,7 @@ pub fn dump_payload(object: &Object, compress: bool) -> Vec<u8> {
     out.bytes.push(type_byte(object));
     out.value(object);
     let mut payload = out.bytes;
-    payload.extend_from_slice(&VERSION.to_le_bytes());
+    payload.extend_from_slice(&version(object).to_le_bytes());
     let checksum = crc64(0, &payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
@@ -37,6 +37,7 @@ pub enum PayloadError {
 /// A payload whose footer has been checked.
 pub struct Payload<'a> {
     input: Input<BytesSource<'a>>,
+    version: u16,
 }
 
 impl<'a> Payload<'a> {
@@ -51,13 +52,16 @@ impl<'a> Payload<'a> {
         if check && crc64(0, summed) != u64::from_le_bytes(*checksum) {
             return Err(PayloadError::Footer);
         }
-        Ok(Payload { input: Input::new(BytesSource::new(value), false) })
+        Ok(Payload { input: Input::new(BytesSource::new(value), false), version })
     }
 
     /// The value, in the encoding the limits ask for. To be called once. Errors: [`PayloadError::Value`]. O(bytes), or
     /// O(n log n) for a sorted set out of order.
     pub fn value(&mut self, limits: &Limits) -> Result<Value<'_>, PayloadError> {
         let type_byte = self.input.byte().map_err(|_| PayloadError::Value)?;
-        decode::value(&mut self.input, type_byte, limits).ok().flatten().ok_or(PayloadError::Value)
+        decode::value(&mut self.input, type_byte, VALKEY_VERSIONS.contains(&self.version), limits)
+            .ok()
+            .flatten()
+            .ok_or(PayloadError::Value)
     }
 }

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod clients;
+mod hash_deadlines;
 mod introspection;
 mod limits;
 mod memory;

@@ -3,6 +3,7 @@
 mod blocking;
 mod clients;
 mod hash_deadlines;
+mod hostile;
 mod introspection;
 mod limits;
 mod memory;

@@ -138,6 +138,8 @@ pub struct Blocked {
     pub db: DbIndex,
     /// The moment the wait ends, or `None` for ever.
     pub until: Option<UnixMs>,
+    /// The moment to look again although nothing happened.
+    pub retry: Option<UnixMs>,
     /// The command to be run again.
     pub command: u16,
     /// Its arguments.
@@ -148,6 +150,13 @@ pub struct Blocked {
     pub since: UnixMs,
     /// Time the command had taken before it began to wait.
     pub ran_for: Duration,
+}
+
+impl Blocked {
+    /// The next moment at which something becomes of the wait by itself.
+    pub fn wakes(&self) -> Option<UnixMs> {
+        self.until.into_iter().chain(self.retry).min()
+    }
 }
 
 /// Channels a client listens to.

@@ -2,12 +2,13 @@
 //! them as one stream of bytes; the rim brings it to the append-only file (and to replicas).
 //!
 //! Promises: a unit (a command, a whole EXEC, a whole script) appears whole, between MULTI and EXEC when it is more than
-//! one request; a key that expired or was evicted appears as DEL before the request that found it so; nothing relative
+//! one request; a key that expired or was evicted appears as DEL before the request that found it so, fields that expired as HDEL; nothing relative
 //! to the clock or to chance appears.
 
 use super::Engine;
 use crate::base::ids::{DbIndex, UnixMs};
 use crate::command::{Args, Propagate};
+use crate::keyspace::Removal;
 use crate::persist::aof::{append_request, append_timestamp};
 
 /// The stream being written.
@@ -99,17 +100,29 @@ impl Engine {
         }
     }
 
-    /// Adds the keys that went because of their deadline or for want of memory.
+    /// Adds the keys that went because of their deadline or for want of memory, and the fields that expired.
     pub(super) fn propagate_removals(&mut self) {
-        for (db, key) in self.keyspace.log.take_removals() {
-            self.propagation.add(db, self.now, [&b"DEL"[..], &key].into_iter());
+        for removal in self.keyspace.log.take_removals() {
+            self.add_removal(&removal);
+        }
+    }
+
+    fn add_removal(&mut self, removal: &Removal) {
+        match removal {
+            Removal::Key(db, key) => self.propagation.add(*db, self.now, [&b"DEL"[..], key].into_iter()),
+            Removal::Fields(db, key, fields) => {
+                let mut parts: Vec<&[u8]> = Vec::with_capacity(2 + fields.len());
+                parts.extend([&b"HDEL"[..], key]);
+                parts.extend(fields.iter().map(|field| &**field));
+                self.propagation.add(*db, self.now, parts.into_iter());
+            }
         }
     }
 
     /// The same outside any unit: each key is a unit of its own.
     pub(super) fn propagate_removals_alone(&mut self) {
-        for (db, key) in self.keyspace.log.take_removals() {
-            self.propagation.add(db, self.now, [&b"DEL"[..], &key].into_iter());
+        for removal in self.keyspace.log.take_removals() {
+            self.add_removal(&removal);
             self.propagation.end_unit();
         }
     }

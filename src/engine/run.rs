@@ -171,6 +171,7 @@ impl Engine {
             Ok(Outcome::Done) => false,
             Ok(Outcome::Wait(wait)) => {
                 if ready_key.is_some() {
+                    self.look_later(index, wait.retry);
                     return true;
                 }
                 if !self.clients[index].flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::MULTI) {
@@ -303,11 +304,13 @@ impl Engine {
         }
         let ticket = self.blocking.ticket();
         let client = &mut self.clients[index];
-        self.blocking.add(client.db, &keys, wait.until, ticket, index);
+        let wakes = wait.until.into_iter().chain(wait.retry).min();
+        self.blocking.add(client.db, &keys, wakes, ticket, index);
         client.blocked = Some(Box::new(Blocked {
             on: BlockedOn::Keys { kind: wait.kind, keys, on_timeout: wait.on_timeout },
             db: client.db,
             until: wait.until,
+            retry: wait.retry,
             command: id,
             args: wait.again.unwrap_or_else(|| args.to_owned()),
             ticket,
@@ -315,6 +318,34 @@ impl Engine {
             ran_for: std::time::Duration::from_nanos(took_ns),
         }));
         self.listening_changed();
+    }
+
+    /// Sets the moment at which a waiting client is to look again.
+    fn look_later(&mut self, index: ClientIndex, retry: Option<UnixMs>) {
+        let Some(blocked) = self.clients[index].blocked.as_deref_mut().filter(|blocked| blocked.retry != retry) else {
+            return;
+        };
+        let before = blocked.wakes();
+        blocked.retry = retry;
+        self.blocking.change_timeout(before, blocked.wakes(), blocked.ticket, index);
+    }
+
+    /// Lets a client whose moment to look again has come run its command again for each of its keys.
+    pub(crate) fn look_again(&mut self, index: ClientIndex) {
+        let Some(blocked) = &self.clients[index].blocked else { return };
+        let BlockedOn::Keys { keys, .. } = &blocked.on else { return };
+        let (id, args, keys) = (blocked.command, blocked.args.clone(), keys.clone());
+        for key in keys {
+            self.lend_buffer(index);
+            let mark = self.clients[index].out.mark();
+            if !self.run(index, id, args.as_args(), Some(&key)) {
+                self.take_back_unwanted(index, mark);
+                self.release_blocked(index);
+                self.resume(index);
+                self.settle(index);
+                return;
+            }
+        }
     }
 
     /// Holds WAIT or WAITAOF until its time is over, unless what it waits for comes first.
@@ -328,6 +359,7 @@ impl Engine {
             on,
             db: client.db,
             until,
+            retry: None,
             command: id,
             args: args.to_owned(),
             ticket,
@@ -344,6 +376,7 @@ impl Engine {
             on,
             db: client.db,
             until: None,
+            retry: None,
             command: client.last_command,
             args: args.to_owned(),
             ticket,
@@ -388,7 +421,7 @@ impl Engine {
         let blocked = self.clients[index].blocked.take()?;
         match &blocked.on {
             BlockedOn::Keys { keys, .. } => {
-                self.blocking.remove(blocked.db, keys, blocked.until, blocked.ticket);
+                self.blocking.remove(blocked.db, keys, blocked.wakes(), blocked.ticket);
                 self.listening_changed();
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),

@@ -2,6 +2,8 @@
 
 mod blocking;
 mod clients;
+mod hash_deadlines;
+mod hostile;
 mod introspection;
 mod limits;
 mod memory;

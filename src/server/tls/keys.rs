@@ -95,14 +95,21 @@ fn read_key(pem: &[u8], password: &[u8]) -> Result<PrivateKeyDer<'static>, Strin
 
 const WRONG_PASSWORD: &str = "the password of the key is missing or wrong";
 
-/// The bytes between the first BEGIN and END of a text, its header lines passed by.
-fn body(text: &str) -> Option<(SectionLabel<'_>, Vec<(&str, &str)>, String)> {
+/// One section of a PEM file.
+struct Section<'a> {
+    label: &'a str,
+    headers: Vec<(&'a str, &'a str)>,
+    base64: String,
+}
+
+/// The first section of a text.
+fn section(text: &str) -> Option<Section<'_>> {
     let mut lines = text.lines().skip_while(|line| !line.starts_with("-----BEGIN "));
     let label = lines.next()?.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?;
     let (mut headers, mut base64) = (Vec::new(), String::new());
     for line in lines {
         if line.starts_with("-----END ") {
-            return Some((label, headers, base64));
+            return Some(Section { label, headers, base64 });
         }
         match line.split_once(": ") {
             Some(header) => headers.push(header),
@@ -111,8 +118,6 @@ fn body(text: &str) -> Option<(SectionLabel<'_>, Vec<(&str, &str)>, String)> {
     }
     None
 }
-
-type SectionLabel<'a> = &'a str;
 
 fn decode(label: &str, base64: &str) -> Option<Vec<u8>> {
     // The library's own reader of PEM does the base64: it is given the section without the header lines.
@@ -125,7 +130,7 @@ fn decode(label: &str, base64: &str) -> Option<Vec<u8>> {
 /// PKCS#8 with a password, as OpenSSL 3 writes it.
 fn pkcs8_encrypted(text: &str, password: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     let malformed = || "the encrypted key is malformed".to_string();
-    let (_, _, base64) = body(text).ok_or_else(malformed)?;
+    let Section { base64, .. } = section(text).ok_or_else(malformed)?;
     // Read under the label of a plain key: the PEM reader knows no other for PKCS#8.
     let bytes = decode("PRIVATE KEY", &base64).ok_or_else(malformed)?;
     let info = EncryptedPrivateKeyInfoRef::try_from(bytes.as_slice()).map_err(|_| malformed())?;
@@ -137,7 +142,7 @@ fn pkcs8_encrypted(text: &str, password: &[u8]) -> Result<PrivateKeyDer<'static>
 fn openssl_encrypted(text: &str, password: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     let malformed = || "the encrypted key is malformed".to_string();
     let begin = text.find("Proc-Type: 4,ENCRYPTED").and_then(|at| text[..at].rfind("-----BEGIN ")).unwrap_or(0);
-    let (label, headers, base64) = body(&text[begin..]).ok_or_else(malformed)?;
+    let Section { label, headers, base64 } = section(&text[begin..]).ok_or_else(malformed)?;
     let info = headers.iter().find(|(name, _)| *name == "DEK-Info").ok_or_else(malformed)?.1;
     let (cipher, iv) = info.split_once(',').ok_or_else(malformed)?;
     let iv = unhex(iv.trim()).ok_or_else(malformed)?;
@@ -184,7 +189,7 @@ fn decrypt<D: KeyIvInit + BlockModeDecrypt>(
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);

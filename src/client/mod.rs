@@ -125,6 +125,8 @@ pub enum BlockedOn {
     Migration,
     /// The keys of a command that are on their way to another server.
     MigratingKeys,
+    /// Its turn, while snapshots hold back too much memory.
+    Slowed,
 }
 
 /// A client that waits.

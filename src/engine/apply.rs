@@ -102,6 +102,7 @@ impl Engine {
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
+            skip_payload_checksum: self.debug.skip_checksums,
             hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
             stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
             stream_node_max_entries: size(Key::StreamNodeMaxEntries),
@@ -148,6 +149,12 @@ impl Engine {
             }
             // After the command: what it takes itself is no reason to evict, and its consequences come first.
             self.evict_soon();
+        }
+        if keys.contains(&Key::AofDisableAutoGc)
+            && !self.config.boolean(Key::AofDisableAutoGc)
+            && let Some(log) = &self.durability.log
+        {
+            log.remove_history();
         }
         self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });

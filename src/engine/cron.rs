@@ -33,6 +33,9 @@ impl Engine {
         if self.pause.until.0 != 0 {
             at = at.min(self.pause.until);
         }
+        if !self.durability.slowed.is_empty() {
+            at = at.min(self.durability.slowed_until);
+        }
         if !self.debug.no_active_expire && self.pause.until.0 == 0 {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
@@ -49,6 +52,9 @@ impl Engine {
         }
         if self.pause.until.0 != 0 && now >= self.pause.until {
             self.end_pause();
+        }
+        if !self.durability.slowed.is_empty() && now >= self.durability.slowed_until {
+            self.let_slowed_writers_go_on();
         }
         if now >= self.cron.next_expiry && !self.debug.no_active_expire && self.pause.until.0 == 0 {
             self.expiry_slice();

@@ -20,6 +20,8 @@ pub enum Verdict {
     Postpone,
     /// It waits until keys it may change have reached another server or not.
     AwaitKeys,
+    /// It waits for its turn: snapshots hold back too much memory.
+    Slow,
 }
 
 impl Engine {
@@ -58,7 +60,7 @@ impl Engine {
             Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
             None => meta.flags.has(Flag::Write),
         };
-        if (writes || in_multi)
+        if !self.durability.is_fine()
             && let Some(error) = self.write_refusal(index, id, writes)
         {
             return Verdict::Refuse(error);
@@ -82,6 +84,9 @@ impl Engine {
         if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id, writes || may_replicate) {
             return Verdict::Postpone;
         }
+        if self.durability.slows_writers && self.grows_snapshots(index, id, writes || may_replicate) {
+            return Verdict::Slow;
+        }
         if in_multi && !self.table.get(id).runs_inside_multi() {
             return Verdict::Queue;
         }
@@ -91,17 +96,31 @@ impl Engine {
         Verdict::Pass
     }
 
-    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does.
+    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does. PING is refused
+    /// too, as Redis does, so that those who only watch the server learn of it.
+    #[cold]
     fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
-        if self.durability.is_fine() {
-            return None;
-        }
+        let command = self.table.get(id);
         let queued_writes = || {
             let transaction = self.clients[index].transaction.as_ref();
             transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
         };
-        let concerned = writes || self.table.get(id).name == "exec" && queued_writes();
+        let concerned = writes || command.name == "ping" || command.name == "exec" && queued_writes();
         if concerned { self.disk_trouble() } else { None }
+    }
+
+    /// Whether a command may change what snapshots share. Inside MULTI it is only queued, so that EXEC waits for all.
+    #[cold]
+    fn grows_snapshots(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
+        let (client, command) = (&self.clients[index], self.table.get(id));
+        if client.flags.intersects(ClientFlags::DENY_BLOCKING) {
+            return false;
+        }
+        if client.flags.contains(ClientFlags::MULTI) {
+            let writes = |queue: &[(CommandId, _)]| queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write));
+            return command.name == "exec" && client.transaction.as_ref().is_some_and(|t| writes(&t.queue));
+        }
+        writes
     }
 
     #[cold]

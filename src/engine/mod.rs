@@ -485,6 +485,10 @@ impl Engine {
     /// Dropped values that are to be freed where it stalls nobody.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
         let garbage = std::mem::take(&mut self.keyspace.garbage);
+        if self.durability.writes_snapshot() {
+            // What a snapshot shares of it stays.
+            self.durability.held_back.garbage += garbage.iter().map(Garbage::approximate_bytes).sum::<usize>();
+        }
         self.stats.reclaimed += garbage.iter().map(|garbage| garbage.len() as u64).sum::<u64>();
         garbage
     }

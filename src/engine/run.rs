@@ -100,6 +100,10 @@ impl Engine {
             Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
             Verdict::Postpone => self.postpone(index, args),
             Verdict::AwaitKeys => self.postpone_for_migration(index, args),
+            Verdict::Slow => {
+                self.hold(index, BlockedOn::Slowed, args);
+                self.durability.slowed.push(index);
+            }
         }
     }
 
@@ -185,6 +189,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                for remark in self.effects.remarks.drain(..) {
+                    tracing::debug!(target: "verbose", "{remark}");
+                }
                 if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
                     self.close_for_output(index);
                 }
@@ -393,6 +400,7 @@ impl Engine {
             }
             BlockedOn::Migration => {}
             BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
+            BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -423,7 +431,14 @@ impl Engine {
                 reply.integer(local as i64);
                 reply.integer(0);
             }
-            (None, BlockedOn::Pause | BlockedOn::Save | BlockedOn::Migration | BlockedOn::MigratingKeys) => {}
+            (
+                None,
+                BlockedOn::Pause
+                | BlockedOn::Save
+                | BlockedOn::Migration
+                | BlockedOn::MigratingKeys
+                | BlockedOn::Slowed,
+            ) => {}
         }
         self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;

@@ -23,6 +23,8 @@ pub struct Limits {
     pub list_compress_depth: u32,
     /// Bytes from which a list's element has a block of its own; 0: the default.
     pub list_packed_threshold: usize,
+    /// RESTORE takes payloads whose checksum is wrong (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_payload_checksum: bool,
     /// `hll-sparse-max-bytes`: longest sparse HyperLogLog, in bytes.
     pub hll_sparse_max_bytes: usize,
     /// `stream-node-max-bytes`: bytes in one block of a stream; 0: no limit.
@@ -52,6 +54,7 @@ impl Default for Limits {
             list_max_listpack_size: -2,
             list_compress_depth: 0,
             list_packed_threshold: 0,
+            skip_payload_checksum: false,
             hll_sparse_max_bytes: 3000,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,

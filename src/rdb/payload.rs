@@ -6,7 +6,7 @@
 
 use super::encode::{Out, type_byte};
 use super::input::{BytesSource, Input};
-use super::{VALKEY_VERSIONS, VERSION, VERSION_MAX, crc64, decode, opcode};
+use super::{LoadError, VALKEY_VERSIONS, VERSION, VERSION_MAX, crc64, decode, opcode};
 use crate::object::{Limits, Object, Value};
 
 const CHECKSUM_BYTES: usize = 8;
@@ -39,12 +39,12 @@ fn with_footer(mut payload: Vec<u8>) -> Vec<u8> {
 }
 
 /// Why a payload is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PayloadError {
     /// Its footer: a later version, or another checksum.
     Footer,
-    /// Its value: damaged, empty, or not supported.
-    Value,
+    /// Its value: damaged or not supported, as the error says, or a collection without elements.
+    Value(Option<LoadError>),
 }
 
 /// A payload whose footer has been checked.
@@ -71,8 +71,9 @@ impl<'a> Payload<'a> {
     /// The value, in the encoding the limits ask for. To be called once. Errors: [`PayloadError::Value`]. O(bytes), or
     /// O(n log n) for a sorted set out of order.
     pub fn value(&mut self, limits: &Limits) -> Result<Value<'_>, PayloadError> {
-        let type_byte = self.input.byte().map_err(|_| PayloadError::Value)?;
-        decode::value(&mut self.input, type_byte, limits).ok().flatten().ok_or(PayloadError::Value)
+        let wrong = |error| PayloadError::Value(Some(error));
+        let type_byte = self.input.byte().map_err(wrong)?;
+        decode::value(&mut self.input, type_byte, limits).map_err(wrong)?.ok_or(PayloadError::Value(None))
     }
 
     /// The code of the next function library; `None` at the end. Errors: a sentence for the client.

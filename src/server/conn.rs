@@ -180,6 +180,11 @@ impl Rim {
         incoming: &mut Incoming,
     ) -> Poll<io::Result<Option<bool>>> {
         if !self.turn.borrow().has_room() {
+            if self.finishing.get() {
+                // Nothing is executed while the process ends; it may come to nothing.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.run_turn();
         }
         let mut conns = self.conns.borrow_mut();

@@ -8,7 +8,44 @@ use super::standing;
 use super::tls::settings;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Prepared};
+use crate::persist::disk::FolderLock;
+use crate::persist::{Disk, RealDisk};
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+thread_local! {
+    /// The folders that other servers are kept off: the working folder, and the one where the log is if that is another.
+    static LOCKS: RefCell<Vec<(PathBuf, Box<dyn FolderLock>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps other servers off the working folder. False: it cannot be locked because nothing can be written there, which
+/// is said in the log. Errors: another server has it.
+pub fn lock_working_folder() -> io::Result<bool> {
+    let here = std::env::current_dir()?;
+    if LOCKS.with_borrow(|locks| locks.iter().any(|(folder, _)| *folder == here)) {
+        return Ok(true);
+    }
+    match RealDisk::new().lock_folder(Path::new(".")) {
+        Ok(lock) => {
+            LOCKS.with_borrow_mut(|locks| locks.push((here, lock)));
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+        Err(error) => {
+            tracing::warn!("Can't lock the folder {}: {}", here.display(), reason_of(&error));
+            Ok(false)
+        }
+    }
+}
+
+/// Lets other servers have all folders but the working one.
+fn unlock_others() {
+    if let Ok(here) = std::env::current_dir() {
+        LOCKS.with_borrow_mut(|locks| locks.retain(|(folder, _)| *folder == here));
+    }
+}
 
 /// What is ready to take the place of what is there.
 #[derive(Default)]
@@ -41,6 +78,12 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
     if change.tls.is_some() || change.successors.is_some() {
         prepared.handle = Some(Box::new(change));
     }
+    if keys.contains(&Key::Appendonly)
+        && new.boolean(Key::Appendonly)
+        && let Err(error) = lock_working_folder()
+    {
+        return Err((Key::Appendonly, error.to_string()));
+    }
     let scores = keys.iter().any(|key| matches!(key, Key::OomScoreAdj | Key::OomScoreAdjValues));
     if scores && standing::adjust_oom_score(new).is_err() {
         // What was refused has changed nothing.
@@ -51,13 +94,24 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
     if keys.contains(&Key::Dir) {
         // Last, since it is not taken back.
         use std::os::unix::ffi::OsStrExt;
-        let dir = std::path::Path::new(std::ffi::OsStr::from_bytes(new.string(Key::Dir)));
-        if let Err(error) = std::env::set_current_dir(dir) {
+        let dir = Path::new(std::ffi::OsStr::from_bytes(new.string(Key::Dir)));
+        let before = std::env::current_dir();
+        let moved = std::env::set_current_dir(dir)
+            .map_err(|error| reason_of(&error))
+            .and_then(|()| lock_working_folder().map_err(|error| error.to_string()));
+        if let Err(reason) = moved {
+            if let Ok(before) = before {
+                // Where it was a moment ago; if that is gone by now, so is what was in it.
+                let _ = std::env::set_current_dir(before);
+            }
             if scores {
                 // It was allowed a moment ago.
                 let _ = standing::adjust_oom_score(old);
             }
-            return Err((Key::Dir, reason_of(&error)));
+            return Err((Key::Dir, reason));
+        }
+        if !old.boolean(Key::Appendonly) {
+            unlock_others();
         }
         prepared.dir = std::env::current_dir().ok().map(|here| here.as_os_str().as_bytes().to_vec());
     }

@@ -10,8 +10,19 @@ use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// What became of loading the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It is there.
+    Serving,
+    /// It cannot be loaded.
+    Failed,
+    /// Somebody asked for the end meanwhile.
+    Ended,
+}
 
 /// The shared state of the rim.
 pub struct Rim {
@@ -33,6 +44,8 @@ pub struct Rim {
     pub reclaim: Reclaim,
     /// Set when the process is to end.
     pub ending: Cell<Option<ShutdownHow>>,
+    /// The last snapshot is being written: nothing is executed.
+    pub finishing: Cell<bool>,
     /// Who asked for it, to be told if it fails.
     pub ending_for: Cell<Option<ClientIndex>>,
     /// Clients whose output waits for the log to be durable.
@@ -56,6 +69,7 @@ impl Rim {
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
+            finishing: Cell::new(false),
             ending_for: Cell::new(None),
             held_output: RefCell::new(Vec::new()),
             executor,
@@ -100,6 +114,15 @@ impl Rim {
         }
     }
 
+    /// Waits until a thread of ours has something to tell, or for a short while.
+    pub async fn until_notified(&self) {
+        tokio::select! {
+            _ = self.executor.notified() => {}
+            _ = tokio::time::sleep(Duration::from_millis(1)) => {}
+        }
+        self.awake.set(false);
+    }
+
     /// Begins to accept from these sockets.
     pub fn listen(&self, bound: super::listen::Bound, engine: &Engine) {
         match bound.accept(&self.rc(), &engine.config) {
@@ -115,34 +138,44 @@ impl Rim {
         }
     }
 
-    /// Loads the data in slices, with turns between them for clients to be told so; then opens the log. False when that
-    /// failed, which is in the log then.
-    pub async fn finish_loading(&self) -> bool {
+    /// Loads the data in slices, with turns between them for clients to be told so; then opens the log. As in Redis
+    /// nobody is answered before some of it is loaded, so that little data is there with the first answer. Why that
+    /// failed is in the log.
+    pub async fn finish_loading(&self) -> Start {
         const SLICE_NS: u64 = 5_000_000;
+        const SILENCE: Duration = Duration::from_millis(250);
+        let began = Instant::now();
         loop {
+            let slice = Instant::now();
             let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
             let result = match ended {
                 Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
                 Some(Err(line)) => Err(line),
                 None => {
-                    self.run_turn();
+                    let silent = began.elapsed() < SILENCE && self.engine.borrow().may_load_in_silence();
+                    if !silent {
+                        self.run_turn();
+                    }
                     if self.ending.get().is_some() {
-                        tracing::warn!("Received shutdown while loading, exiting now.");
-                        return false;
+                        tracing::warn!("User requested shutdown...");
+                        tracing::warn!("Redis is now ready to exit, bye bye...");
+                        return Start::Ended;
                     }
-                    tokio::select! {
-                        _ = self.executor.notified() => {}
-                        _ = tokio::time::sleep(Duration::from_millis(1)) => {}
+                    if slice.elapsed() >= Duration::from_nanos(SLICE_NS) {
+                        // There is more to insert; connections have their share.
+                        tokio::task::yield_now().await;
+                        self.awake.set(false);
+                    } else {
+                        self.until_notified().await;
                     }
-                    self.awake.set(false);
                     continue;
                 }
             };
             if let Err(lines) = result {
                 lines.lines().for_each(|line| tracing::warn!("{line}"));
-                return false;
+                return Start::Failed;
             }
-            return true;
+            return Start::Serving;
         }
     }
 
@@ -194,8 +227,8 @@ impl Rim {
     pub fn connection_ended(&self, index: ClientIndex, id: ClientId) {
         let ours = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);
         if ours {
-            // What it sent before it left is still run.
-            if !self.turn.borrow().requests.is_empty() {
+            // What it sent before it left is still run, unless the process is about to end.
+            if !self.turn.borrow().requests.is_empty() && !self.finishing.get() {
                 self.run_turn();
             }
             let still = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);

@@ -1,6 +1,6 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
-use super::rim::Rim;
+use super::rim::{Rim, Start};
 use super::tls::settings;
 use super::{clock, crash, follow, listen, log, standing, supervision};
 use crate::base::ids::UnixMs;
@@ -9,7 +9,6 @@ use crate::config::{Config, Key};
 use crate::engine::{Engine, Facts, Files, ShutdownHow, StartError};
 use crate::persist::{Disk, RealDisk};
 use crate::structs::process;
-use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -121,14 +120,14 @@ fn serve(startup: Startup) -> ExitCode {
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
-    let lock = match disk.lock_folder(Path::new(".")) {
-        Ok(lock) => Some(lock),
+    let locked = match follow::lock_working_folder() {
+        Ok(locked) => locked,
         // Two writers of one log would spoil it.
         Err(error) if config.boolean(Key::Appendonly) => return refuse(&error.to_string()),
         Err(error) => {
             // A snapshot is replaced whole, so the last one written stands, as with redis-server.
             tracing::warn!("{error}");
-            None
+            false
         }
     };
     let names = crate::persist::AofNames {
@@ -136,7 +135,8 @@ fn serve(startup: Startup) -> ExitCode {
         folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
         stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
     };
-    if lock.is_some() {
+    if locked {
+        // Else they may be another server's, at work.
         crate::persist::folder::remove_leftovers(&*disk, &names);
     }
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
@@ -194,8 +194,10 @@ async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
         return false;
     }
     rim.engine.borrow_mut().started();
-    if !rim.finish_loading().await {
-        return false;
+    match rim.finish_loading().await {
+        Start::Serving => {}
+        Start::Failed => return false,
+        Start::Ended => return true,
     }
     tracing::info!("Ready to accept connections");
     supervision::ready(&rim.engine.borrow().config);
@@ -205,14 +207,14 @@ async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
     loop {
         rim.execute().await;
         let how = rim.ending.get().unwrap_or_default();
-        // The engine is lent for this alone: whoever is told of a failure needs it again.
-        let insisted = Insistence::watch();
-        let finished = rim.engine.borrow_mut().finish(how);
-        drop(insisted);
+        rim.finishing.set(true);
+        let finished = finish(&rim, how).await;
+        rim.finishing.set(false);
         match finished {
             Ok(()) => break,
             Err(line) => {
                 tracing::warn!("{line}");
+                tracing::warn!("Errors trying to shut down the server. Check the logs for more information.");
                 rim.shutdown_failed();
             }
         }
@@ -226,6 +228,36 @@ async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
     true
 }
 
+/// Brings everything to the disk. Nothing is executed meanwhile, but signals are heard. Errors: why the process cannot
+/// end.
+async fn finish(rim: &Rim, how: ShutdownHow) -> Result<(), String> {
+    tracing::warn!("User requested shutdown...");
+    // Each time the engine is lent for a moment: whoever is told of a failure needs it again.
+    let job = rim.engine.borrow_mut().begin_finish(how)?;
+    if let Some(mut job) = job {
+        let saved = loop {
+            match job.poll() {
+                Some(saved) => break saved,
+                None => rim.until_notified().await,
+            }
+        };
+        rim.engine.borrow_mut().last_save_done(saved.map(|_| ()), how)?;
+    }
+    rim.engine.borrow_mut().close_log();
+    Ok(())
+}
+
+/// Ends the process at once, as somebody insists; only what a save has begun is taken away.
+fn exit_now(rim: &Rim) -> ! {
+    tracing::warn!("You insist... exiting now.");
+    let names = match rim.engine.try_borrow() {
+        Ok(engine) => engine.log_names(),
+        Err(_) => std::process::exit(1),
+    };
+    crate::persist::folder::remove_leftovers(&RealDisk::new(), &names);
+    std::process::exit(1)
+}
+
 fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
     let ends = [
         (SignalKind::terminate(), "SIGTERM", Key::ShutdownOnSigterm),
@@ -236,18 +268,22 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
         let rim = rim.clone();
         tokio::task::spawn_local(async move {
             while signals.recv().await.is_some() {
-                tracing::warn!("Received {name} scheduling shutdown...");
-                tracing::warn!("User requested shutdown...");
-                let how = ShutdownHow::from_bits(rim.engine.borrow().config.bits(directive));
-                let debug = &mut rim.engine.borrow_mut().debug;
-                if debug.pause_cron {
-                    debug.shutdown_held = Some(how);
-                    continue;
+                if rim.ending.get().is_some() && name == "SIGINT" {
+                    exit_now(&rim);
                 }
-                if rim.ending.replace(Some(how)).is_some() && name == "SIGINT" {
-                    insist();
+                let mut engine = rim.engine.borrow_mut();
+                match engine.durability.loading.is_some() {
+                    true => tracing::warn!("Received shutdown signal during loading, scheduling shutdown."),
+                    false => tracing::warn!("Received {name} scheduling shutdown..."),
                 }
-                rim.wake();
+                let how = ShutdownHow::from_bits(engine.config.bits(directive));
+                if engine.debug.pause_cron {
+                    // As in Redis it is for the cron to begin it, and can be taken back until then.
+                    engine.debug.shutdown_held = Some(how);
+                } else {
+                    rim.ending.set(Some(how));
+                    rim.wake();
+                }
             }
         });
     }
@@ -255,38 +291,6 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::task::spawn_local(async move { while hang_up.recv().await.is_some() {} });
     Ok(())
-}
-
-/// Ends the process at once, because it was asked to twice from the terminal.
-fn insist() -> ! {
-    tracing::warn!("You insist... exiting now.");
-    // What was half written there is of no use to anybody; whether there was anything does not matter.
-    let _ = std::fs::remove_file(format!("temp-{}.rdb", std::process::id()));
-    std::process::exit(1);
-}
-
-/// While the last snapshot holds the loop, a thread looks for a second SIGINT. Dropped: it does no longer.
-struct Insistence {
-    _over: tokio::sync::oneshot::Sender<()>,
-}
-
-impl Insistence {
-    /// Begins to look; `None` when the system has no thread to spare.
-    fn watch() -> Option<Insistence> {
-        let (over, mut ended) = tokio::sync::oneshot::channel::<()>();
-        let look = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-            runtime.block_on(async move {
-                let mut interrupts = signal(SignalKind::interrupt()).ok()?;
-                tokio::select! {
-                    _ = &mut ended => None,
-                    interrupt = interrupts.recv() => interrupt.map(|()| insist()),
-                }
-            })
-        };
-        let started = std::thread::Builder::new().name("signals".into()).spawn(move || look().unwrap_or(()));
-        started.ok().map(|_| Insistence { _over: over })
-    }
 }
 
 fn write_pidfile(config: &Config) -> Option<String> {

@@ -34,6 +34,10 @@ pub struct Switches {
     pub keep_reply_buffers: bool,
     /// QUICKLIST-PACKED-THRESHOLD in bytes; 0: the default.
     pub list_packed_threshold: usize,
+    /// SET-SKIP-CHECKSUM-VALIDATION 1.
+    pub skip_checksums: bool,
+    /// AOF-FLUSH-SLEEP.
+    pub log_delay: Duration,
 }
 
 /// One subcommand.
@@ -56,7 +60,13 @@ const fn sub(
     Subcommand { name, argc, run, help }
 }
 
-const SUBCOMMANDS: [Subcommand; 26] = [
+const SUBCOMMANDS: [Subcommand; 28] = [
+    sub(
+        "AOF-FLUSH-SLEEP",
+        3..=3,
+        aof_flush_sleep,
+        &["AOF-FLUSH-SLEEP <microsec>", "    Server will sleep before flushing the AOF, this is used for testing."],
+    ),
     sub("ASSERT", 2..=2, crash, &["ASSERT", "    Crash by assertion failed."]),
     sub(
         "CHANGE-REPL-ID",
@@ -206,6 +216,15 @@ const SUBCOMMANDS: [Subcommand; 26] = [
         ],
     ),
     sub(
+        "SET-SKIP-CHECKSUM-VALIDATION",
+        3..=3,
+        set_skip_checksums,
+        &[
+            "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+            "    Enables or disables checksum checks for RDB files and RESTORE's payload.",
+        ],
+    ),
+    sub(
         "SET-DISABLE-DENY-SCRIPTS",
         3..=3,
         set_disable_deny_scripts,
@@ -300,6 +319,22 @@ fn reply_buffer(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn set_active_expire(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.engine.debug.no_active_expire = !is_on(cx);
+    done(cx)
+}
+
+fn set_skip_checksums(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.debug.skip_checksums = is_on(cx);
+    cx.engine.limits.skip_payload_checksum = cx.engine.debug.skip_checksums;
+    done(cx)
+}
+
+/// The writer thread sleeps, not the loop.
+fn aof_flush_sleep(cx: &mut EngineCx<'_>) -> CmdResult {
+    let span = cx.integer(2).ok().and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
+    cx.engine.debug.log_delay = Duration::from_micros(span);
+    if let Some(log) = &cx.engine.durability.log {
+        log.set_delay(Duration::from_micros(span));
+    }
     done(cx)
 }
 

@@ -3,10 +3,9 @@
 
 use crate::base::ids::DbIndex;
 use crate::client::{BlockedOn, ClientFlags};
-use crate::command::{Args, Bound, CmdResult, CommandError, Outcome};
+use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::durability::SaveWaiter;
-use crate::engine::{ClientIndex, Engine};
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] =
@@ -14,14 +13,28 @@ pub const COMMANDS: &[Bound<EngineHandler>] =
 
 fn flushdb(cx: &mut EngineCx<'_>) -> CmdResult {
     let db = cx.client().db;
-    flush(cx, Some(db))
+    flush(cx, Some(db))?;
+    cx.reply().ok();
+    Ok(Outcome::Done)
 }
 
 fn flushall(cx: &mut EngineCx<'_>) -> CmdResult {
-    flush(cx, None)
+    flush(cx, None)?;
+    if cx.client().flags.contains(ClientFlags::LOADER) {
+        return Ok(Outcome::Done);
+    }
+    let (index, args) = (cx.client, cx.args);
+    let may_wait = !cx.client().flags.contains(ClientFlags::DENY_BLOCKING);
+    if cx.engine.save_after_flush(may_wait) {
+        cx.engine.hold(index, BlockedOn::Save, args);
+        cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: false });
+        return Ok(Outcome::Done);
+    }
+    cx.reply().ok();
+    Ok(Outcome::Done)
 }
 
-fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
+fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> Result<(), CommandError> {
     let fits = match cx.args.len() {
         1 => true,
         2 => cx.args.is(1, "SYNC") || cx.args.is(1, "ASYNC"),
@@ -38,33 +51,7 @@ fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
         cx.engine.touch_watchers_of_db(DbIndex(at), None);
     }
     cx.engine.keyspace.flush(db);
-    if db.is_none() && cx.engine.save_emptiness(cx.client, cx.args) {
-        return Ok(Outcome::Done);
-    }
-    cx.reply().ok();
-    Ok(Outcome::Done)
-}
-
-impl Engine {
-    /// With save points, what FLUSHALL removed is to be gone from the snapshot file as well before it is answered.
-    /// Whether the client is held until then.
-    fn save_emptiness(&mut self, index: ClientIndex, args: Args<'_>) -> bool {
-        let flags = self.clients[index].flags;
-        if self.config.save_points().is_empty() || flags.contains(ClientFlags::LOADER) {
-            return false;
-        }
-        if flags.contains(ClientFlags::DENY_BLOCKING) || self.durability.save.is_some() {
-            self.durability.save_scheduled = true;
-            return false;
-        }
-        if self.begin_save().is_err() {
-            // It is in the log, and INFO tells of it; the data is gone all the same.
-            return false;
-        }
-        self.hold(index, BlockedOn::Save, args);
-        self.durability.save_waiters.push(SaveWaiter { client: index, wants_result: false });
-        true
-    }
+    Ok(())
 }
 
 fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {

@@ -15,7 +15,7 @@ pub const COMMANDS: &[Bound<EngineHandler>] = &[
 ];
 
 fn save(cx: &mut EngineCx<'_>) -> CmdResult {
-    cx.engine.begin_save()?;
+    cx.engine.begin_save(true)?;
     let (index, args) = (cx.client, cx.args);
     cx.engine.hold(index, BlockedOn::Save, args);
     cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: true });
@@ -42,7 +42,7 @@ fn bgsave(cx: &mut EngineCx<'_>) -> CmdResult {
         cx.reply().simple("Background saving scheduled");
         return Ok(Outcome::Done);
     }
-    cx.engine.begin_save()?;
+    cx.engine.begin_save(false)?;
     cx.reply().simple("Background saving started");
     Ok(Outcome::Done)
 }

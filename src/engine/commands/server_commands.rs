@@ -213,7 +213,7 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
     {
         return Err(busy);
     }
-    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+    if !how.now && cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }
     let client = Some(cx.client);

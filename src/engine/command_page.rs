@@ -81,7 +81,7 @@ fn row(out: &mut String, name: &str, meta: &Meta) {
         since => format!(" Deprecated since {since}{replaced}."),
     };
     let sentence = if meta.summary.ends_with('.') { meta.summary.to_owned() } else { format!("{}.", meta.summary) };
-    let text = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+    let text = |text: &str| text.replace('|', "\\|").replace('<', "&lt;").replace('*', "\\*");
     let (since, cost) = (meta.since, text(meta.complexity));
     let _ = writeln!(out, "| `{syntax}` | {since} | {cost} | {}{} |", text(&sentence), text(&deprecated));
 }

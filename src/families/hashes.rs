@@ -326,11 +326,14 @@ fn hrandfield(cx: &mut DataCx<'_>) -> CmdResult {
             header(reply, count.min(hash.len() - hash.due_len(moment)));
             hash.random_distinct_live(rng, count, moment, &mut |field, value| write(reply, field, value));
         }
-        RandomCount::Repeated(_) if hash.len() == hash.due_len(moment) => header(reply, 0),
-        RandomCount::Repeated(count) => {
+        RandomCount::Repeated { .. } if hash.len() == hash.due_len(moment) => header(reply, 0),
+        RandomCount::Repeated { count, most_bytes } => {
             header(reply, count);
             for (field, value) in (0..count).filter_map(|_| hash.random_live(rng, moment)) {
                 write(reply, field, value);
+                if reply.len() > most_bytes {
+                    return Err(CommandError::REPLY_TOO_LONG);
+                }
             }
         }
     }

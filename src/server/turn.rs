@@ -9,6 +9,7 @@ use crate::command::Args;
 use crate::engine::intake::Prefetch;
 use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::{Parsed, RequestParser, Span};
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 
 /// Where a request's bytes are.
@@ -32,7 +33,7 @@ pub enum What {
 }
 
 /// One request of the turn.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// Who sent it.
     pub client: ClientIndex,
@@ -50,6 +51,8 @@ pub struct Request {
     pub frame: (usize, usize),
     /// Whether the frame is in the query buffer (an inline request's arguments are not).
     pub frame_in_query: bool,
+    /// It has run, or was kept for later.
+    pub done: Cell<bool>,
 }
 
 /// Bytes one read takes at most.
@@ -78,7 +81,7 @@ pub struct Turn {
     /// Texts of protocol errors.
     pub errors: Vec<Vec<u8>>,
     /// Connections whose query buffer holds requests of this turn.
-    pub from_query: Vec<ClientIndex>,
+    pub from_query: RefCell<Vec<ClientIndex>>,
 }
 
 impl Default for Turn {
@@ -90,7 +93,7 @@ impl Default for Turn {
             requests: Vec::new(),
             spans: Vec::new(),
             errors: Vec::new(),
-            from_query: Vec::new(),
+            from_query: RefCell::default(),
         }
     }
 }
@@ -98,7 +101,12 @@ impl Default for Turn {
 impl Turn {
     /// Whether another read may go into the arena.
     pub fn has_room(&self) -> bool {
-        self.arena.len() - self.used >= READ_BYTES
+        self.has_room_for(READ_BYTES)
+    }
+
+    /// Whether so many bytes may go into the arena.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.arena.len() - self.used >= bytes
     }
 
     fn reset(&mut self) {
@@ -112,7 +120,7 @@ impl Turn {
         self.requests.shrink_to(LARGEST_KEPT);
         self.inline.shrink_to(LARGEST_KEPT);
         self.errors.clear();
-        self.from_query.clear();
+        self.from_query.get_mut().clear();
         // One request of a hundred thousand arguments is no reason to keep room for the next.
         self.inline.shrink_to(KEPT_INLINE_BYTES);
         self.spans.shrink_to(KEPT_SPANS);
@@ -141,6 +149,7 @@ impl Turn {
                 spans: 0,
                 frame: (at + start, at + start),
                 frame_in_query: in_query,
+                done: Cell::new(false),
             };
             match parser.parse(&bytes[start..], &mut self.spans, limits) {
                 Parsed::NeedMore => break,
@@ -179,15 +188,14 @@ impl Rim {
     /// Runs everything read, sends replies, and goes on until nobody was unblocked.
     pub fn run_turn(&self) {
         loop {
-            let mut turn = self.turn.borrow_mut();
             let mut engine = self.engine.borrow_mut();
             engine.begin_turn();
             engine.look_at_threads();
             self.release_output(&mut engine);
-            self.run_requests(&mut engine, &mut turn);
+            self.run_requests(&mut engine, &self.turn.borrow(), None);
+            self.end_requests(&mut engine, &mut self.turn.borrow_mut());
             engine.due();
             engine.end_turn();
-            drop(turn);
             let again = self.after_requests(&mut engine);
             if !again {
                 break;
@@ -195,37 +203,55 @@ impl Rim {
         }
     }
 
-    fn run_requests(&self, engine: &mut Engine, turn: &mut Turn) {
-        let mut conns = self.conns.borrow_mut();
-        let requests = std::mem::take(&mut turn.requests);
+    /// Runs the requests of a turn that have not run, but for those of one client if its script is running. Nothing is
+    /// borrowed while a request runs: a script that runs for long comes back here for the others' sake.
+    pub(super) fn run_requests(&self, engine: &mut Engine, turn: &Turn, but_for: Option<ClientIndex>) {
         let mut wanted = Prefetch::default();
-        for group in requests.chunks(GROUP) {
+        for group in turn.requests.chunks(GROUP) {
             if group.len() > 1 {
-                Self::prefetch(engine, turn, group, &conns, &mut wanted);
+                Self::prefetch(engine, turn, group, &self.conns.borrow(), &mut wanted);
             }
             for request in group {
-                let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { continue };
-                let client = &engine.clients[request.client];
-                if conn.held || client.blocked.is_some() || client.closing() {
-                    Self::hold_back(turn, conn, request);
-                    continue;
-                }
-                match request.what {
-                    What::Request => {
-                        let args = arguments(turn, conn, request);
-                        engine.execute(request.client, args);
-                        if request.frame_in_query {
-                            conn.executed_to = request.frame.1;
-                        }
-                    }
-                    What::ProtocolError(at) => {
-                        engine.protocol_error(request.client, &turn.errors[at as usize]);
-                    }
+                if Some(request.client) != but_for && !request.done.replace(true) {
+                    self.run_request(engine, turn, request);
                 }
             }
         }
-        turn.requests = requests;
-        for &index in &turn.from_query {
+    }
+
+    fn run_request(&self, engine: &mut Engine, turn: &Turn, request: &Request) {
+        let mut query = Vec::new();
+        {
+            let mut conns = self.conns.borrow_mut();
+            let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { return };
+            let client = &engine.clients[request.client];
+            if conn.held || client.blocked.is_some() || client.closing() {
+                return Self::hold_back(turn, conn, request);
+            }
+            if request.source == Source::Query {
+                query = std::mem::take(&mut conn.query);
+            }
+        }
+        match request.what {
+            What::Request => engine.execute(request.client, arguments(turn, &query, request)),
+            What::ProtocolError(at) => engine.protocol_error(request.client, &turn.errors[at as usize]),
+        }
+        if request.frame_in_query
+            && let Some(conn) = self.conns.borrow_mut().get_mut(request.client).and_then(Option::as_mut)
+        {
+            if request.source == Source::Query {
+                conn.query = query;
+            }
+            if request.what == What::Request {
+                conn.executed_to = request.frame.1;
+            }
+        }
+    }
+
+    /// The requests of a turn have run: what they were made of is forgotten.
+    pub(super) fn end_requests(&self, engine: &mut Engine, turn: &mut Turn) {
+        let mut conns = self.conns.borrow_mut();
+        for &index in turn.from_query.get_mut().iter() {
             if let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) {
                 conn.after_turn();
                 engine.clients[index].query = conn.sizes();
@@ -235,14 +261,13 @@ impl Rim {
     }
 
     /// Keeps a request of a client that may not go on; its bytes are parsed again when it may.
-    fn hold_back(turn: &mut Turn, conn: &mut Conn, request: &Request) {
-        if !conn.held {
-            conn.held = true;
-        }
+    fn hold_back(turn: &Turn, conn: &mut Conn, request: &Request) {
+        conn.held = true;
         if !request.frame_in_query {
             conn.stash.extend_from_slice(&turn.arena[request.frame.0..request.frame.1]);
-            if !turn.from_query.contains(&request.client) {
-                turn.from_query.push(request.client);
+            let mut from_query = turn.from_query.borrow_mut();
+            if !from_query.contains(&request.client) {
+                from_query.push(request.client);
             }
         }
     }
@@ -252,8 +277,9 @@ impl Rim {
         for request in group {
             if let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
                 && request.spans > 1
+                && !request.done.get()
             {
-                engine.prefetch_keys(request.client, arguments(turn, conn, request), wanted);
+                engine.prefetch_keys(request.client, arguments(turn, &conn.query, request), wanted);
             }
         }
         engine.prefetch_records(wanted);
@@ -262,6 +288,17 @@ impl Rim {
     /// Sends, closes, resumes. Returns whether there are requests again.
     fn after_requests(&self, engine: &mut Engine) -> bool {
         self.do_asks(engine);
+        self.send_and_close(engine);
+        self.reclaim.hand_over(engine.take_garbage(), engine.options.max_memory != 0);
+        let mut again = false;
+        for index in std::mem::take(&mut engine.unblocked) {
+            again |= self.resume(engine, index);
+        }
+        again || !engine.dirty.is_empty() || !engine.closing.is_empty()
+    }
+
+    /// Sends what was written for clients, and closes those that are to be closed.
+    pub(super) fn send_and_close(&self, engine: &mut Engine) {
         for index in std::mem::take(&mut engine.dirty) {
             if engine.clients.contains(index) {
                 engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
@@ -274,12 +311,6 @@ impl Rim {
         for index in std::mem::take(&mut engine.closing) {
             self.close_if_done(engine, index);
         }
-        self.reclaim.hand_over(engine.take_garbage());
-        let mut again = false;
-        for index in std::mem::take(&mut engine.unblocked) {
-            again |= self.resume(engine, index);
-        }
-        again || !engine.dirty.is_empty() || !engine.closing.is_empty()
     }
 
     /// Parses what a client sent while it was held back.
@@ -303,7 +334,7 @@ impl Rim {
         conn.query = query;
         conn.parsed_to = from + used;
         if used > 0 {
-            turn.from_query.push(index);
+            turn.from_query.get_mut().push(index);
         }
     }
 
@@ -376,10 +407,10 @@ impl Rim {
 }
 
 /// A request's arguments, wherever its bytes are.
-fn arguments<'a>(turn: &'a Turn, conn: &'a Conn, request: &Request) -> Args<'a> {
+fn arguments<'a>(turn: &'a Turn, query: &'a [u8], request: &Request) -> Args<'a> {
     let bytes = match request.source {
         Source::Arena => &turn.arena[request.base..],
-        Source::Query => &conn.query[request.base..],
+        Source::Query => &query[request.base..],
         Source::Inline => &turn.inline[request.base..],
     };
     Args::new(bytes, &turn.spans[request.first_span..request.first_span + request.spans])

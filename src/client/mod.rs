@@ -62,7 +62,7 @@ bitflags! {
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
         /// Runs the commands of scripts.
-        const SCRIPT = 1 << 26;
+        const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
         /// Logged in, or no password was asked for when it connected.
@@ -112,6 +112,19 @@ pub enum BlockedOn {
     Replicas,
     /// A snapshot to be written (SAVE).
     Save,
+    /// The log to be durable up to the client's writes, and replicas' logs (WAITAOF).
+    Log {
+        /// How far.
+        offset: u64,
+        /// Whether this server's log is waited for.
+        local: bool,
+        /// Whether replicas are waited for, of which there are none.
+        replicas: bool,
+    },
+    /// Keys to reach another server (MIGRATE).
+    Migration,
+    /// The keys of a command that are on their way to another server.
+    MigratingKeys,
     /// Its turn, while snapshots hold back too much memory.
     Slowed,
 }
@@ -125,6 +138,8 @@ pub struct Blocked {
     pub db: DbIndex,
     /// The moment the wait ends, or `None` for ever.
     pub until: Option<UnixMs>,
+    /// The moment to look again although nothing happened.
+    pub retry: Option<UnixMs>,
     /// The command to be run again.
     pub command: u16,
     /// Its arguments.
@@ -135,6 +150,13 @@ pub struct Blocked {
     pub since: UnixMs,
     /// Time the command had taken before it began to wait.
     pub ran_for: Duration,
+}
+
+impl Blocked {
+    /// The next moment at which something becomes of the wait by itself.
+    pub fn wakes(&self) -> Option<UnixMs> {
+        self.until.into_iter().chain(self.retry).min()
+    }
 }
 
 /// Channels a client listens to.
@@ -237,6 +259,8 @@ pub struct Client {
     pub soft_limit_since: UnixMs,
     /// The log's offset up to which the log must be durable before the output may be sent.
     pub stamp: u64,
+    /// The log's offset behind the client's last change; 0 while it has changed nothing.
+    pub logged: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -274,6 +298,7 @@ impl Client {
             commands: 0,
             soft_limit_since: UnixMs(0),
             stamp: 0,
+            logged: 0,
             output_peak: 0,
             endpoints: Box::new(endpoints),
             identity: None,

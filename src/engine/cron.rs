@@ -47,7 +47,13 @@ impl Engine {
         let now = self.now;
         if self.blocking.next_timeout().is_some_and(|at| at < now) {
             for index in self.blocking.timed_out(UnixMs(now.0 - 1)) {
-                self.end_wait(index, None);
+                let blocked = self.clients.get(index).and_then(|client| client.blocked.as_deref());
+                let is_over = blocked.is_none_or(|blocked| blocked.until.is_some_and(|until| until < now));
+                if is_over {
+                    self.end_wait(index, None);
+                } else {
+                    self.look_again(index);
+                }
             }
         }
         if self.pause.until.0 != 0 && now >= self.pause.until {

@@ -6,6 +6,7 @@
 
 use super::{ClientIndex, Engine};
 use crate::base::ids::UnixMs;
+use crate::client::BlockedOn;
 use crate::command::meta::Flag;
 use crate::command::{Args, CommandError};
 use crate::config::Key;
@@ -72,6 +73,8 @@ pub struct Durability {
     pub save: Option<RunningSave>,
     /// Clients that wait for it (SAVE, FLUSHALL).
     pub save_waiters: Vec<SaveWaiter>,
+    /// Clients that wait for the log to be durable (WAITAOF).
+    pub log_waiters: Vec<ClientIndex>,
     /// Writers wait for their turn: snapshots hold back more memory than they may.
     pub slows_writers: bool,
     /// Those that wait.
@@ -143,6 +146,7 @@ impl Durability {
             always: false,
             save: None,
             save_waiters: Vec::new(),
+            log_waiters: Vec::new(),
             slows_writers: false,
             slowed: Vec::new(),
             slowed_until: UnixMs(0),
@@ -284,6 +288,9 @@ impl Engine {
                 tell(&note);
             }
         }
+        if !self.durability.log_waiters.is_empty() {
+            self.release_log_waiters();
+        }
         self.look_at_save();
         self.look_at_rewrite();
         if self.durability.writes_snapshot() {
@@ -343,6 +350,34 @@ impl Engine {
             held::end();
             self.durability.slows_writers = false;
             self.durability.slowed_until = self.now;
+        }
+    }
+
+    /// Notes where the log is behind a client's change.
+    #[cold]
+    pub(super) fn note_logged(&mut self, index: ClientIndex) {
+        let Some(log) = &self.durability.log else { return };
+        let offset = log.appended_offset() + self.propagation.len() as u64;
+        if let Some(client) = self.clients.get_mut(index) {
+            client.logged = offset;
+        }
+    }
+
+    /// Answers WAITAOF where the log has come far enough, or is there no more.
+    #[cold]
+    fn release_log_waiters(&mut self) {
+        let durable = self.durability.log.is_some().then_some(self.durability.durable);
+        for index in self.durability.log_waiters.clone() {
+            let Some(&BlockedOn::Log { offset, local, replicas }) =
+                self.clients[index].blocked.as_ref().map(|blocked| &blocked.on)
+            else {
+                continue;
+            };
+            match durable {
+                None if local => self.end_wait(index, Some(&CommandError::WAITAOF_WITHOUT_LOG)),
+                Some(durable) if offset <= durable && !replicas => self.end_wait(index, None),
+                _ => {}
+            }
         }
     }
 

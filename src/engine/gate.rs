@@ -18,6 +18,8 @@ pub enum Verdict {
     Refuse(CommandError),
     /// It waits for the end of CLIENT PAUSE.
     Postpone,
+    /// It waits until keys it may change have reached another server or not.
+    AwaitKeys,
     /// It waits for its turn: snapshots hold back too much memory.
     Slow,
 }
@@ -87,6 +89,9 @@ impl Engine {
         }
         if in_multi && !self.table.get(id).runs_inside_multi() {
             return Verdict::Queue;
+        }
+        if self.migrations.hold_keys() && self.touches_migrating(index, id, args) {
+            return Verdict::AwaitKeys;
         }
         Verdict::Pass
     }

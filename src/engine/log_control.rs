@@ -131,7 +131,7 @@ impl Engine {
                 self.durability.first_base = false;
                 self.durability.log_names = None;
                 // Offsets begin anew with the next log.
-                self.clients.iter_mut().for_each(|(_, client)| client.stamp = 0);
+                self.clients.iter_mut().for_each(|(_, client)| (client.stamp, client.logged) = (0, 0));
             }
             (true, false) => {
                 let disk = self.durability.disk.clone();

@@ -118,6 +118,7 @@ impl Engine {
     }
 
     /// Disconnects the clients that hold the most memory until all together are below `maxmemory-clients`.
+    /// What protected clients hold counts; others go for it.
     pub(crate) fn evict_clients(&mut self) {
         let limit = self.options.max_memory_clients;
         if limit == 0 {
@@ -128,16 +129,16 @@ impl Engine {
         for &index in self.client_ids.values() {
             let client = &self.clients[index];
             let bytes = client.memory_bytes();
+            total += bytes;
             if !client.flags.contains(ClientFlags::NO_EVICT) {
-                total += bytes;
                 sizes.push((bytes, index));
             }
         }
-        if total <= limit {
+        if total < limit {
             return;
         }
         sizes.sort_unstable();
-        while total > limit
+        while total >= limit
             && let Some((bytes, index)) = sizes.pop()
         {
             total -= bytes;

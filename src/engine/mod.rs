@@ -7,6 +7,8 @@
 pub mod access;
 pub mod apply;
 pub mod blocking;
+#[cfg(test)]
+mod command_page;
 pub mod commands;
 pub mod context;
 pub mod cron;
@@ -15,6 +17,7 @@ pub mod gate;
 pub mod intake;
 pub mod log_control;
 pub mod memory;
+pub mod migration;
 pub mod monitor;
 pub mod propagate;
 pub mod run;
@@ -53,6 +56,8 @@ pub enum Ask {
         /// Who asked, to be told if it fails.
         client: Option<ClientIndex>,
     },
+    /// Keys are to be sent to another server.
+    Migrate(Box<migration::Shipment>),
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged {
         /// Which.
@@ -268,6 +273,8 @@ pub struct Engine {
     /// Scripts and functions.
     pub scripting: scripting::Scripting,
     effects: Effects,
+    /// Keys on their way to other servers.
+    pub migrations: migration::Migrations,
     /// Log and snapshots.
     pub durability: durability::Durability,
     /// What is repeated in the append-only file.
@@ -324,6 +331,7 @@ impl Engine {
             debug: commands::debug::Switches::default(),
             scripting,
             effects: Effects::default(),
+            migrations: migration::Migrations::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
             unit_depth: 0,

@@ -200,14 +200,10 @@ impl Engine {
         let obeyed = self.clients[caller].flags.contains(ClientFlags::LOADER);
         self.may_start(flags, read_only, obeyed)?;
         let index = self.script_client();
-        let (db, user, rights) = {
-            let client = &self.clients[caller];
-            (client.db, client.user, client.flags & ClientFlags::UNRESTRICTED)
-        };
+        let Client { db, user, flags: of_caller, .. } = *self.clients[caller];
         let client = &mut self.clients[index];
-        client.db = db;
-        client.user = user;
-        client.flags = client.flags.difference(ClientFlags::UNRESTRICTED) | rights;
+        (client.db, client.user) = (db, user);
+        client.flags.set(ClientFlags::UNRESTRICTED, of_caller.contains(ClientFlags::UNRESTRICTED));
         client.out.set_protocol(Protocol::Resp2);
         client.flags.set(ClientFlags::LOADER, obeyed);
         client.stamp = 0;
@@ -239,9 +235,16 @@ impl Engine {
         script.out.shrink_to(KEPT_REPLY_BYTES);
         // What its commands may have revealed, the reply of the script may.
         self.stamp_as(caller, stamp);
-        self.finish_script(caller, &host, returned, &runnable, protocol)
+        let failed = self.finish_script(caller, &host, returned, &runnable, protocol)?;
+        // An error that a command of the script gave is in the figures; that the script failed of it is not yet.
+        if failed && let Some(id) = self.table.find_top(args.at(0)) {
+            self.table.get_mut(id).stats.failed += 1;
+        }
+        Ok(())
     }
 
+    /// Writes what a script returned; whether there are errors in it. Errors: one that ended it and is still to be
+    /// written and counted.
     fn finish_script(
         &mut self,
         caller: ClientIndex,
@@ -249,18 +252,19 @@ impl Engine {
         returned: Returned,
         runnable: &Runnable,
         protocol: Protocol,
-    ) -> Result<(), CommandError> {
+    ) -> Result<bool, CommandError> {
         let reply = &mut self.clients[caller].out;
         match host.write(returned, || runnable.name(), protocol, reply) {
             Ok(errors) => {
+                let failed = !errors.is_empty();
                 for ErrorReply { text, .. } in errors.into_iter().filter(|error| !error.counted) {
                     self.count_error(&CommandError::from_bytes(text));
                 }
-                Ok(())
+                Ok(failed)
             }
             Err(ErrorReply { text, counted: true }) => {
                 reply.error(&text);
-                Ok(())
+                Ok(true)
             }
             Err(ErrorReply { text, .. }) => Err(CommandError::from_bytes(text)),
         }
@@ -304,7 +308,11 @@ impl Engine {
     }
 
     /// Checks a command that a script calls, in the order Redis does, and notes that the script writes if it does.
-    fn check_script_command(&mut self, args: Args<'_>) -> Result<CommandId, (Option<CommandId>, CommandError)> {
+    fn check_script_command(
+        &mut self,
+        index: ClientIndex,
+        args: Args<'_>,
+    ) -> Result<CommandId, (Option<CommandId>, CommandError)> {
         let unknown = || (None, CommandError::fixed("ERR Unknown Redis command called from script"));
         let id = self.table.resolve(args).map_err(|_| unknown())?;
         let refuse = |error| Err((Some(id), error));
@@ -315,15 +323,13 @@ impl Engine {
         if command.has(Flag::Noscript) && !self.debug.scripts_call_all {
             return refuse(CommandError::fixed("ERR This Redis command is not allowed from script"));
         }
-        if let Some(script) = self.scripting.client
-            && let Err(denied) = self.check_access(script, id, args)
-        {
-            let reason = denied.script_reason();
-            self.deny(self.on_behalf_of(script), id, args, denied, Context::Lua);
-            return refuse(CommandError::new(format!("ERR The user executing the script {reason}")));
+        let writes = command.has(Flag::Write);
+        if let Err(denied) = self.check_access(index, id, args) {
+            let caller = self.on_behalf_of(index);
+            self.deny(caller, id, args, denied, Context::Lua);
+            return refuse(CommandError::new(format!("ERR The user executing the script {}", denied.script_reason())));
         }
         let command = self.table.get(id);
-        let writes = command.has(Flag::Write);
         let (may_replicate, needs_room) = (command.has(Flag::MayReplicate), command.has(Flag::Denyoom));
         let trouble = if writes { self.disk_trouble() } else { None };
         let above_limit = self.options.max_memory != 0 && self.scripting.out_of_memory;
@@ -373,7 +379,7 @@ impl Caller for ScriptCall<'_> {
     fn call(&mut self, args: Args<'_>) -> Result<&[u8], CommandError> {
         let engine = &mut *self.engine;
         engine.clients[self.client].out.clear();
-        match engine.check_script_command(args) {
+        match engine.check_script_command(self.client, args) {
             Ok(id) => {
                 let repeated = engine.scripting.running.as_ref().is_some_and(|running| running.repeated);
                 let propagating = engine.propagation.on;

@@ -8,13 +8,14 @@ pub mod db;
 pub mod event;
 pub mod evict;
 pub mod expire;
+pub mod fields;
 pub mod log;
 
 pub use crate::base::ids::{DbIndex, UnixMs};
 pub use clock::AccessClock;
 pub use db::{DbMut, Expiry, Presence};
 pub use event::{Event, EventClass};
-pub use log::{Change, KeyLog};
+pub use log::{Change, KeyLog, Removal};
 
 use crate::object::{Container, Object};
 use crate::structs::record::Body;
@@ -89,6 +90,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired: u64,
+    /// Fields of hashes removed because their deadline had passed.
+    pub expired_fields: u64,
     /// Keys removed because memory ran short.
     pub evicted: u64,
 }

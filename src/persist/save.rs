@@ -177,7 +177,9 @@ fn write_rdb<'p>(
     options: &SnapshotOptions,
     progress: &'p Progress,
 ) -> io::Result<FileSink<'p>> {
-    let settings = rdb::SaveOptions { block_bytes: BLOCK_BYTES, ..options.rdb.clone() };
+    let timed_fields = snapshot.dbs.iter().any(|table| table.len_with_timed_parts() > 0);
+    let version = if timed_fields { rdb::VERSION_WITH_FIELD_DEADLINES } else { rdb::VERSION };
+    let settings = rdb::SaveOptions { block_bytes: BLOCK_BYTES, version, ..options.rdb.clone() };
     let mut writer = Writer::new(sink, &settings);
     for (name, value) in &snapshot.aux {
         writer.aux(name, value);

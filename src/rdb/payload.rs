@@ -4,7 +4,7 @@
 //! type | value | version: u16 | checksum of all before it: u64          (low byte first)
 //! ```
 
-use super::encode::{Out, type_byte};
+use super::encode::{Out, type_byte, version};
 use super::input::{BytesSource, Input};
 use super::{LoadError, VALKEY_VERSIONS, VERSION, VERSION_MAX, crc64, decode, opcode};
 use crate::object::{Limits, Object, Value};
@@ -18,7 +18,7 @@ pub fn dump_payload(object: &Object, compress: bool) -> Vec<u8> {
     let mut out = Out::new(Vec::new(), compress, false, usize::MAX);
     out.bytes.push(type_byte(object));
     out.value(object);
-    with_footer(out.bytes)
+    with_footer(out.bytes, version(object))
 }
 
 /// The payload of function libraries, each as its code. O(bytes).
@@ -28,11 +28,11 @@ pub fn dump_functions<'c>(codes: impl Iterator<Item = &'c [u8]>, compress: bool)
         out.bytes.push(opcode::FUNCTION2);
         out.string(code);
     }
-    with_footer(out.bytes)
+    with_footer(out.bytes, VERSION)
 }
 
-fn with_footer(mut payload: Vec<u8>) -> Vec<u8> {
-    payload.extend_from_slice(&VERSION.to_le_bytes());
+fn with_footer(mut payload: Vec<u8>, version: u16) -> Vec<u8> {
+    payload.extend_from_slice(&version.to_le_bytes());
     let checksum = crc64(0, &payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
@@ -51,6 +51,7 @@ pub enum PayloadError {
 pub struct Payload<'a> {
     input: Input<BytesSource<'a>>,
     value_bytes: u64,
+    version: u16,
 }
 
 impl<'a> Payload<'a> {
@@ -65,7 +66,7 @@ impl<'a> Payload<'a> {
         if check && crc64(0, summed) != u64::from_le_bytes(*checksum) {
             return Err(PayloadError::Footer);
         }
-        Ok(Payload { input: Input::new(BytesSource::new(value), false), value_bytes: value.len() as u64 })
+        Ok(Payload { input: Input::new(BytesSource::new(value), false), version, value_bytes: value.len() as u64 })
     }
 
     /// The value, in the encoding the limits ask for. To be called once. Errors: [`PayloadError::Value`]. O(bytes), or
@@ -73,7 +74,8 @@ impl<'a> Payload<'a> {
     pub fn value(&mut self, limits: &Limits) -> Result<Value<'_>, PayloadError> {
         let wrong = |error| PayloadError::Value(Some(error));
         let type_byte = self.input.byte().map_err(wrong)?;
-        decode::value(&mut self.input, type_byte, limits).map_err(wrong)?.ok_or(PayloadError::Value(None))
+        let valkey = VALKEY_VERSIONS.contains(&self.version);
+        decode::value(&mut self.input, type_byte, valkey, limits).map_err(wrong)?.ok_or(PayloadError::Value(None))
     }
 
     /// The code of the next function library; `None` at the end. Errors: a sentence for the client.

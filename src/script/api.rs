@@ -10,7 +10,8 @@ use crate::base::num::format_f64_17g;
 use crate::command::Args;
 use crate::resp::parser::Span;
 use crate::resp::reply::Protocol;
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{FromLua, Lua, Table, Value, Variadic};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Version of the server whose interface this is.
@@ -25,6 +26,32 @@ const REPL_REPLICA: i64 = 2;
 pub struct Words {
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    /// One of them was no word.
+    bad: bool,
+}
+
+thread_local! {
+    /// The words of the call that is being taken apart: each is copied as it comes, so that no call holds a reference
+    /// into the interpreter for every one of its arguments.
+    static WORDS: RefCell<Words> = RefCell::default();
+}
+
+/// One argument of `redis.call`; what it said is in `WORDS`.
+struct Word;
+
+impl FromLua for Word {
+    fn from_lua(value: Value, lua: &Lua) -> mlua::Result<Word> {
+        WORDS.with_borrow_mut(|words| match &value {
+            Value::String(text) => words.push(&text.as_bytes()),
+            Value::Integer(number) => words.push_number(*number as f64),
+            Value::Number(number) => words.push_number(*number),
+            other => match as_string(lua, other) {
+                Ok(Some(text)) => words.push(&text.as_bytes()),
+                _ => words.bad = true,
+            },
+        });
+        Ok(Word)
+    }
 }
 
 impl Words {
@@ -35,6 +62,7 @@ impl Words {
 
     fn clear(&mut self) {
         const KEPT_BYTES: usize = 64 * 1024;
+        self.bad = false;
         self.bytes.clear();
         self.spans.clear();
         self.bytes.shrink_to(KEPT_BYTES);
@@ -45,26 +73,6 @@ impl Words {
         Args::new(&self.bytes, &self.spans)
     }
 
-    /// Takes the arguments of a call. Errors: a sentence for the script.
-    fn take(&mut self, lua: &Lua, values: &MultiValue) -> Result<(), &'static str> {
-        self.clear();
-        if values.is_empty() {
-            return Err("Please specify at least one argument for this redis lib call");
-        }
-        for value in values {
-            match value {
-                Value::String(text) => self.push(&text.as_bytes()),
-                Value::Integer(number) => self.push_number(*number as f64),
-                Value::Number(number) => self.push_number(*number),
-                other => match as_string(lua, other) {
-                    Ok(Some(text)) => self.push(&text.as_bytes()),
-                    _ => return Err("Lua redis lib command arguments must be strings or integers"),
-                },
-            }
-        }
-        Ok(())
-    }
-
     fn push_number(&mut self, number: f64) {
         const EXACT: f64 = 1e15;
         if number.abs() < EXACT && number.fract() == 0.0 && !(number == 0.0 && number.is_sign_negative()) {
@@ -73,6 +81,22 @@ impl Words {
             self.push(format_f64_17g(number).as_bytes());
         }
     }
+}
+
+/// Does something with the words of a call. Errors: a sentence for the script.
+fn with_words<T>(act: impl FnOnce(Args<'_>) -> T) -> Result<T, &'static str> {
+    // Taken out for the time, so that whatever runs meanwhile finds an empty place.
+    let mut words = WORDS.take();
+    let done = if words.bad {
+        Err("Lua redis lib command arguments must be strings or integers")
+    } else if words.spans.is_empty() {
+        Err("Please specify at least one argument for this redis lib call")
+    } else {
+        Ok(act(words.as_args()))
+    };
+    words.clear();
+    WORDS.set(words);
+    done
 }
 
 /// Adds `redis`, `library` (what is called `redis` while a function library is loaded) and the functions that replace
@@ -135,19 +159,19 @@ fn log(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<()> {
 fn commands(lua: &Lua, redis: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
     for (name, raises) in [("call", true), ("pcall", false)] {
         let shared = shared.clone();
-        let function = lua.create_function(move |lua, values: MultiValue| call(lua, &shared, &values, raises))?;
+        let function = lua.create_function(move |lua, _: Variadic<Word>| call(lua, &shared, raises))?;
         redis.raw_set(name, function)?;
     }
-    let own = shared.clone();
-    define(lua, redis, "acl_check_cmd", move |lua, args| {
-        inside("redis.acl_check_cmd")?;
-        let mut words = own.words.borrow_mut();
-        let values = args.iter().cloned().collect();
-        words.take(lua, &values).map_err(Failure::reply)?;
-        CALLER
-            .with(|caller| caller.may_run(words.as_args()))
+    let check = lua.create_function(|_, _: Variadic<Word>| {
+        if let Err(error) = inside("redis.acl_check_cmd") {
+            WORDS.with_borrow_mut(Words::clear);
+            return Err(error);
+        }
+        with_words(|words| CALLER.with(|caller| caller.may_run(words)))
+            .map_err(Failure::reply)?
             .ok_or_else(|| Failure::reply("Invalid command passed to redis.acl_check_cmd()"))
-    })
+    })?;
+    redis.raw_set("acl_check_cmd", check)
 }
 
 /// Some functions make sense only while a script runs.
@@ -158,25 +182,27 @@ fn inside(name: &str) -> mlua::Result<()> {
     Err(Failure::reply(format!("{name} can only be called inside a script invocation")))
 }
 
-fn call(lua: &Lua, shared: &Shared, values: &MultiValue, raises: bool) -> mlua::Result<Value> {
-    inside("redis.call/pcall")?;
-    let mut words = shared.words.borrow_mut();
+fn call(lua: &Lua, shared: &Shared, raises: bool) -> mlua::Result<Value> {
+    if let Err(error) = inside("redis.call/pcall") {
+        WORDS.with_borrow_mut(Words::clear);
+        return Err(error);
+    }
     let fail = |text: Vec<u8>, counted: bool| match raises {
         true => Err(Failure::Reply { text, counted }.into()),
         false => error_table(lua, &text, counted),
     };
-    if let Err(message) = words.take(lua, values) {
-        return fail(error_text(message.as_bytes()), false);
-    }
-    CALLER.with(|caller| match caller.call(words.as_args()) {
-        Ok(reply) if raises && reply.first() == Some(&b'-') => {
-            let end = memchr::memchr(b'\r', reply).unwrap_or(reply.len());
-            fail(error_text(&reply[..end]), true)
-        }
-        // The reply is in memory already, so what becomes of it is not held to the limit.
-        Ok(reply) => shared.without_limit(lua, || reply_to_value(lua, reply)),
-        Err(refusal) => fail(error_text(&[b"-", refusal.text()].concat()), true),
-    })
+    let called = with_words(|words| {
+        CALLER.with(|caller| match caller.call(words) {
+            Ok(reply) if raises && reply.first() == Some(&b'-') => {
+                let end = memchr::memchr(b'\r', reply).unwrap_or(reply.len());
+                fail(error_text(&reply[..end]), true)
+            }
+            // The reply is in memory already, so what becomes of it is not held to the limit.
+            Ok(reply) => shared.without_limit(lua, || reply_to_value(lua, reply)),
+            Err(refusal) => fail(error_text(&[b"-", refusal.text()].concat()), true),
+        })
+    });
+    called.unwrap_or_else(|message| fail(error_text(message.as_bytes()), false))
 }
 
 fn replies(lua: &Lua, redis: &Table) -> mlua::Result<()> {

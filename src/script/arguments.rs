@@ -131,9 +131,6 @@ pub fn as_string(lua: &Lua, value: &Value) -> mlua::Result<Option<LuaString>> {
 
 /// A float as a 64-bit integer, as the processor truncates it: what does not fit is the smallest one.
 pub fn truncate(number: f64) -> i64 {
-    if number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
-        number as i64
-    } else {
-        i64::MIN
-    }
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if (-END..END).contains(&number) { number as i64 } else { i64::MIN }
 }

@@ -1,13 +1,11 @@
 //! Between RESP and Lua: a reply as the value `redis.call` returns, and what a script returns as a reply.
 
 use super::arguments::truncate;
+use super::entries::{self, Entries, MOST_HELD};
 use super::failure::{Failure, error_table, error_text};
 use crate::base::num::{parse_f64, parse_i64};
 use crate::resp::reply::{Deferred, Protocol, Reply};
-use mlua::{Lua, LuaString, Table, Value};
-
-/// How deep a returned table may nest: as deep as the 8000 places of Lua's own stack would allow.
-const MOST_NESTED: usize = 7990;
+use mlua::{Function, Lua, LuaString, Table, Value};
 
 /// The value a script gets for a reply that the server itself wrote.
 pub fn reply_to_value(lua: &Lua, reply: &[u8]) -> mlua::Result<Value> {
@@ -123,13 +121,24 @@ pub struct ErrorReply {
 
 /// Writes what a script returned. `protocol`: the one the script chose for itself. Returned are the error replies
 /// among it. Aggregates are walked with a stack of our own: how deep they nest is the script's choice.
-pub fn value_to_reply(value: &Value, reply: &mut Reply, protocol: Protocol) -> Vec<ErrorReply> {
-    let mut writer = Writer { reply, protocol, errors: Vec::new(), open: Vec::new() };
+pub fn value_to_reply(lua: &Lua, value: &Value, reply: &mut Reply, protocol: Protocol) -> Vec<ErrorReply> {
+    let mut writer = Writer { reply, protocol, errors: Vec::new(), open: Vec::new(), held: 0 };
     writer.value(value);
+    if writer.open.is_empty() {
+        return writer.errors;
+    }
+    // The interpreter has kept it since it was made.
+    let Ok(next) = entries::next(lua) else { return writer.errors };
     while let Some(top) = writer.open.last_mut() {
-        match top.next() {
-            Some(value) => writer.value(&value),
-            None => writer.close(),
+        if let Some(value) = top.pending.take() {
+            top.written += 1;
+            writer.value(&value);
+        } else if top.step(&next) {
+            let value = top.current.take().unwrap_or_default();
+            top.written += 1;
+            writer.value(&value);
+        } else {
+            writer.close();
         }
     }
     writer.errors
@@ -139,6 +148,9 @@ pub fn value_to_reply(value: &Value, reply: &mut Reply, protocol: Protocol) -> V
 struct Open {
     place: Deferred,
     elements: Elements,
+    /// The element that is to be written now, and of a map the value that follows it.
+    current: Option<Value>,
+    pending: Option<Value>,
     written: usize,
 }
 
@@ -146,20 +158,33 @@ enum Elements {
     /// Up to the first nil.
     Array(Table),
     /// Keys and values in turn.
-    Map(std::vec::IntoIter<Value>),
-    Set(std::vec::IntoIter<Value>),
+    Map(Entries),
+    /// Keys alone.
+    Set(Entries),
 }
 
 impl Open {
-    fn next(&mut self) -> Option<Value> {
-        let value = match &mut self.elements {
+    /// Goes to the next element, if there is one.
+    fn step(&mut self, next: &Function) -> bool {
+        self.current = match &mut self.elements {
             Elements::Array(table) => {
                 table.raw_get::<Value>(self.written as i64 + 1).ok().filter(|value| !value.is_nil())
             }
-            Elements::Map(values) | Elements::Set(values) => values.next(),
+            Elements::Map(entries) => entries.next(next).ok().flatten().map(|(key, value)| {
+                self.pending = Some(value);
+                key
+            }),
+            Elements::Set(entries) => entries.next(next).ok().flatten().map(|(key, _)| key),
         };
-        self.written += value.is_some() as usize;
-        value
+        self.current.is_some()
+    }
+
+    /// References into the interpreter it holds while what is in it is written.
+    fn held(&self) -> usize {
+        match self.elements {
+            Elements::Array(_) => 1,
+            Elements::Map(_) | Elements::Set(_) => 3,
+        }
     }
 }
 
@@ -168,6 +193,8 @@ struct Writer<'a> {
     protocol: Protocol,
     errors: Vec<ErrorReply>,
     open: Vec<Open>,
+    /// References into the interpreter that are held.
+    held: usize,
 }
 
 impl Writer<'_> {
@@ -178,9 +205,7 @@ impl Writer<'_> {
             Value::Number(number) => self.reply.integer(truncate(*number)),
             Value::Boolean(value) if self.protocol == Protocol::Resp3 => self.reply.boolean(*value),
             Value::Boolean(true) => self.reply.integer(1),
-            Value::Table(_) if self.open.len() >= MOST_NESTED => {
-                self.error(b"ERR reached lua stack limit".to_vec(), false)
-            }
+            Value::Table(_) if self.held >= MOST_HELD => self.error(b"ERR reached lua stack limit".to_vec(), false),
             Value::Table(table) => self.table(table),
             _ => self.reply.null(),
         }
@@ -216,22 +241,23 @@ impl Writer<'_> {
         {
             return self.verbatim(&format, &text);
         }
-        let open = if let Value::Table(pairs) = field("map") {
-            let values: Vec<Value> =
-                pairs.pairs().flatten().flat_map(|(key, value): (Value, Value)| [key, value]).collect();
-            Open { place: self.reply.defer_map(), elements: Elements::Map(values.into_iter()), written: 0 }
+        let (place, elements) = if let Value::Table(pairs) = field("map") {
+            (self.reply.defer_map(), Elements::Map(Entries::of(pairs)))
         } else if let Value::Table(members) = field("set") {
-            let values: Vec<Value> = members.pairs().flatten().map(|(member, _): (Value, Value)| member).collect();
-            Open { place: self.reply.defer_set(), elements: Elements::Set(values.into_iter()), written: 0 }
+            (self.reply.defer_set(), Elements::Set(Entries::of(members)))
         } else {
-            Open { place: self.reply.defer_array(), elements: Elements::Array(table.clone()), written: 0 }
+            (self.reply.defer_array(), Elements::Array(table.clone()))
         };
+        let open = Open { place, elements, current: None, pending: None, written: 0 };
+        self.held += open.held();
         self.open.push(open);
     }
 
     /// All of the innermost aggregate is written.
     fn close(&mut self) {
-        let Some(Open { place, elements, written }) = self.open.pop() else { return };
+        let Some(open) = self.open.pop() else { return };
+        self.held -= open.held();
+        let Open { place, elements, written, .. } = open;
         match elements {
             Elements::Array(_) => self.reply.finish_array(place, written),
             Elements::Map(_) => self.reply.finish_map(place, written / 2),
@@ -255,13 +281,17 @@ fn until_nul(text: &[u8]) -> &[u8] {
 
 /// The text of an error that ended the load of a library.
 pub fn message(lua: &Lua, value: &Value) -> Vec<u8> {
-    let field = match value {
+    let seen = match value {
+        Value::Error(error) => Failure::of(error).into_value(lua).unwrap_or(Value::Nil),
+        other => other.clone(),
+    };
+    let field = match &seen {
         Value::Table(table) => table.raw_get::<Value>("err").unwrap_or(Value::Nil),
         other => other.clone(),
     };
     let text = super::arguments::as_string(lua, &field).ok().flatten();
     let text = text.map_or_else(Vec::new, |text| until_nul(&text.as_bytes()).to_vec());
-    if value.is_table() { text } else { [b"ERR ", &text[..]].concat() }
+    if seen.is_table() { text } else { [b"ERR ", &text[..]].concat() }
 }
 
 /// What a script died of, as an error reply. `name`: the script's.

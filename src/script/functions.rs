@@ -6,14 +6,14 @@
 use super::arguments::{Arguments, as_string};
 use super::failure::Failure;
 use super::flags::ScriptFlags;
-use super::vm::Shared;
+use super::vm::{Kept, Shared};
 use crate::base::quoting::split_args;
-use mlua::{Function, Lua, Table, Value};
+use mlua::{Lua, Table, Value};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A registered function.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Registered {
     /// Its name.
     pub name: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Registered {
     pub description: Option<Vec<u8>>,
     /// Its flags.
     pub flags: ScriptFlags,
-    pub(super) callback: Function,
+    pub(super) callback: Kept,
 }
 
 /// A library being loaded.
@@ -235,7 +235,8 @@ fn positional(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<Registered> {
         return Err(Failure::reply("second argument to redis.register_function must be a function"));
     };
     let name = name.as_bytes().to_vec();
-    Ok(Registered { name, description: None, flags: ScriptFlags::default(), callback: callback.clone() })
+    let callback = lua.create_registry_value(callback)?;
+    Ok(Registered { name, description: None, flags: ScriptFlags::default(), callback })
 }
 
 fn named(lua: &Lua, value: &Value) -> mlua::Result<Registered> {
@@ -286,6 +287,7 @@ fn named(lua: &Lua, value: &Value) -> mlua::Result<Registered> {
     let Some(callback) = callback else {
         return Err(Failure::reply("redis.register_function must get a callback argument"));
     };
+    let callback = lua.create_registry_value(callback)?;
     Ok(Registered { name, description, flags, callback })
 }
 

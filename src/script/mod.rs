@@ -10,6 +10,7 @@
 mod api;
 mod arguments;
 mod convert;
+mod entries;
 mod failure;
 mod flags;
 mod functions;
@@ -25,11 +26,11 @@ pub use functions::{Libraries, Library, Registered};
 
 use crate::command::Caller;
 use crate::resp::reply::{Protocol, Reply};
-use mlua::{Function, Value};
+use mlua::Value;
 use sha1::{Digest, Sha1};
 use std::collections::HashMap;
 use std::rc::Rc;
-use vm::{Vm, VmOptions};
+use vm::{Kept, Vm, VmOptions};
 
 /// A script's name: the SHA-1 of its text in 40 hexadecimal digits.
 pub type ScriptName = [u8; 40];
@@ -42,12 +43,15 @@ pub struct Script {
     /// Its flags.
     pub flags: ScriptFlags,
     body_bytes: usize,
-    function: Function,
+    function: Kept,
 }
 
 /// What a script returned, or the error that ended it, until it is written.
 #[derive(Debug)]
-pub struct Returned(Result<Value, Value>);
+pub struct Returned {
+    result: Result<Value, Value>,
+    by_function: bool,
+}
 
 /// The interpreters with what is loaded into them.
 pub struct Scripts {
@@ -135,7 +139,8 @@ impl Scripts {
         arguments: impl ExactSizeIterator<Item = &'i [u8]>,
         caller: &mut dyn Caller,
     ) -> Returned {
-        Returned(self.evals.run(&script.function, keys, arguments, true, caller))
+        let result = self.evals.run(&script.function, keys, arguments, true, caller);
+        Returned { result, by_function: false }
     }
 
     /// Runs a function.
@@ -146,7 +151,8 @@ impl Scripts {
         arguments: impl ExactSizeIterator<Item = &'i [u8]>,
         caller: &mut dyn Caller,
     ) -> Returned {
-        Returned(self.calls.run(&function.callback, keys, arguments, false, caller))
+        let result = self.calls.run(&function.callback, keys, arguments, false, caller);
+        Returned { result, by_function: true }
     }
 
     /// Writes what a run returned. `name` makes the name of the script or function, `protocol` is the one it chose for itself.
@@ -158,9 +164,10 @@ impl Scripts {
         protocol: Protocol,
         reply: &mut Reply,
     ) -> Result<Vec<ErrorReply>, ErrorReply> {
-        match returned.0 {
-            Ok(value) => Ok(convert::value_to_reply(&value, reply, protocol)),
-            Err(value) => Err(convert::error_to_reply(self.evals.lua(), &value, &name())),
+        let lua = if returned.by_function { self.calls.lua() } else { self.evals.lua() };
+        match returned.result {
+            Ok(value) => Ok(convert::value_to_reply(lua, &value, reply, protocol)),
+            Err(value) => Err(convert::error_to_reply(lua, &value, &name())),
         }
     }
 
@@ -171,7 +178,7 @@ impl Scripts {
             .calls
             .compile(&code[heading.len..], "@user_function")
             .map_err(|error| [b"Error compiling function: ", &error[..]].concat())?;
-        let draft = self.calls.load_library(&function, caller).map_err(|value| {
+        let draft = self.calls.load_library(function, caller).map_err(|value| {
             [b"Error registering functions: ", &convert::message(self.calls.lua(), &value)[..]].concat()
         })?;
         draft.finish(heading.name, code)
@@ -180,6 +187,11 @@ impl Scripts {
     /// The name of the library some code is of. Errors: a sentence for the client.
     pub fn library_name(code: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
         functions::heading(code).map(|heading| heading.name)
+    }
+
+    /// Lets go of functions of libraries that are gone.
+    pub fn forget_dropped(&self) {
+        self.calls.forget_dropped();
     }
 
     /// How many scripts there are.

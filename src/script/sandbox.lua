@@ -11,7 +11,7 @@ local native, old_api = ...
 local error, type, next, pairs, ipairs, select = error, type, next, pairs, ipairs, select
 local rawget, rawset, setmetatable, getmetatable = rawget, rawset, setmetatable, getmetatable
 local pcall, xpcall, load, loadstring, tostring = pcall, xpcall, load, loadstring, tostring
-local collectgarbage, getfenv = collectgarbage, getfenv
+local collectgarbage, getfenv, unpack = collectgarbage, getfenv, unpack
 local insert, foreach, foreachi = table.insert, table.foreach, table.foreachi
 local byte, sub, gsub, format = string.byte, string.sub, string.gsub, string.format
 local resume = coroutine.resume
@@ -72,10 +72,27 @@ local real = {
   tonumber = tonumber,
   tostring = tostring,
   type = type,
-  unpack = unpack,
   _VERSION = _VERSION,
   __redis__err__handler = handler,
 }
+
+-- Lua's own trusts its bounds.
+function real.unpack(...)
+  local list, from, to = ...
+  if type(list) ~= "table" then
+    bad(1, "unpack", "table expected, got " .. found(...))
+  end
+  from = from == nil and 1 or tonumber(from) or bad(2, "unpack", "number expected, got " .. type(from))
+  if to == nil then
+    to = #list
+  else
+    to = tonumber(to) or bad(3, "unpack", "number expected, got " .. type(to))
+  end
+  if to - from + 1 + select("#", ...) > 8000 then
+    error("too many results to unpack", 2)
+  end
+  return unpack(list, from, to)
+end
 
 function real.rawset(...)
   local table = ...

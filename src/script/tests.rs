@@ -67,10 +67,6 @@ fn run_in(scripts: &mut Scripts, body: &str, patience: usize) -> String {
     }
 }
 
-fn run(body: &str) -> String {
-    run_in(&mut scripts(), body, usize::MAX)
-}
-
 #[track_caller]
 fn check(cases: &[(&str, &str)]) {
     let mut scripts = scripts();

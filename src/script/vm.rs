@@ -9,9 +9,11 @@ use super::functions::Draft;
 use super::random::Random48;
 use super::{api, libraries};
 use crate::command::Caller;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::debug::Debug;
+use mlua::{Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use scoped_tls_hkt::scoped_thread_local;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 scoped_thread_local!(
@@ -33,8 +35,6 @@ const SANDBOX_NAME: &str = "=sandbox";
 pub struct Shared {
     /// Function libraries are loaded in it.
     pub has_libraries: bool,
-    /// The words of the command being called.
-    pub words: RefCell<api::Words>,
     /// The random numbers.
     pub random: Random48,
     /// The library being loaded.
@@ -64,6 +64,9 @@ pub struct Vm {
     runs: Cell<u32>,
 }
 
+/// A function kept in the interpreter's registry, where there is room for any number of them.
+pub type Kept = RegistryKey;
+
 /// How an interpreter is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct VmOptions {
@@ -84,6 +87,7 @@ impl Vm {
             limit_bytes: Cell::new(options.memory_bytes),
             ..Shared::default()
         });
+        super::entries::keep_next(&lua)?;
         let native = lua.create_table()?;
         libraries::install(&lua, &native)?;
         api::install(&lua, &native, &shared)?;
@@ -108,11 +112,11 @@ impl Vm {
     fn look_every(&self, instructions: u32) -> mlua::Result<()> {
         let shared = self.shared.clone();
         let triggers = HookTriggers::new().every_nth_instruction(instructions);
-        self.lua.set_global_hook(triggers, move |lua, _| look(lua, &shared))
+        self.lua.set_global_hook(triggers, move |lua, debug| look(lua, debug, &shared))
     }
 
     /// Compiles a chunk. Errors: what is wrong with it, with its place.
-    pub fn compile(&self, code: &[u8], name: &str) -> Result<Function, Vec<u8>> {
+    pub fn compile(&self, code: &[u8], name: &str) -> Result<Kept, Vec<u8>> {
         // Only text is compiled. The first byte of compiled code is no text, and the message names it.
         const COMPILED: u8 = 27;
         let chunk = |code: &[u8]| {
@@ -127,46 +131,65 @@ impl Vm {
             let text = chunk(&defused).map_err(message).err().unwrap_or_default();
             return Err(String::from_utf8_lossy(&text).replace("char(1)", "char(27)").into_bytes());
         }
-        chunk(code).map_err(message)
+        chunk(code).and_then(|function| self.lua.create_registry_value(function)).map_err(message)
     }
 
     /// Runs a function. `globals`: keys and arguments are found as `KEYS` and `ARGV` rather than given to it.
     /// Returns what it returned, or `Err` with the value that describes its error.
     pub fn run<'i>(
         &self,
-        function: &Function,
+        function: &Kept,
         keys: impl ExactSizeIterator<Item = &'i [u8]>,
         arguments: impl ExactSizeIterator<Item = &'i [u8]>,
         globals: bool,
         caller: &mut dyn Caller,
     ) -> Result<Value, Value> {
-        let result = CALLER.set(caller, || -> mlua::Result<(bool, Value)> {
+        let act = || -> mlua::Result<(bool, Value)> {
             let (keys, arguments) = (self.list(keys)?, self.list(arguments)?);
+            let function: Function = self.lua.registry_value(function)?;
             if globals {
                 self.real.raw_set("KEYS", keys)?;
                 self.real.raw_set("ARGV", arguments)?;
-                let _ = self.lua.set_memory_limit(self.shared.limit_bytes.get());
-                self.run.call(function)
+                self.limited(|| self.run.call(function))
             } else {
-                let _ = self.lua.set_memory_limit(self.shared.limit_bytes.get());
-                self.run.call((function, keys, arguments))
+                self.limited(|| self.run.call((function, keys, arguments)))
             }
-        });
-        let _ = self.lua.set_memory_limit(0);
-        if self.shared.killed.take() {
-            // Cannot fail: a hook was set before.
-            let _ = self.look_every(INSTRUCTIONS_BETWEEN_LOOKS);
-        }
+        };
+        let result = self.guarded(caller, act);
         self.runs.set(self.runs.get() + 1);
         if self.runs.get() == RUNS_BETWEEN_STEPS {
             self.runs.set(0);
             // What it frees are tables and strings: no code of scripts runs for it, so it does not fail.
             let _ = self.lua.gc_step();
         }
+        result
+    }
+
+    /// Does something with the limit of memory in force.
+    fn limited<T>(&self, act: impl FnOnce() -> T) -> T {
+        // Setting a limit fails only for interpreters of others.
+        let _ = self.lua.set_memory_limit(self.shared.limit_bytes.get());
+        act()
+    }
+
+    /// Runs code of somebody for a caller, and brings the interpreter back to where it can run the next.
+    fn guarded(
+        &self,
+        caller: &mut dyn Caller,
+        act: impl FnOnce() -> mlua::Result<(bool, Value)>,
+    ) -> Result<Value, Value> {
+        // The binding panics when a script makes it hold more values at a time than there is room for.
+        let result = catch_unwind(AssertUnwindSafe(|| CALLER.set(caller, act)));
+        let _ = self.lua.set_memory_limit(0);
+        if self.shared.killed.take() {
+            // Cannot fail: a hook was set before.
+            let _ = self.look_every(INSTRUCTIONS_BETWEEN_LOOKS);
+        }
         match result {
-            Ok((true, value)) => Ok(value),
-            Ok((false, value)) => Err(value),
-            Err(error) => Err(Value::Error(Box::new(error))),
+            Ok(Ok((true, value))) => Ok(value),
+            Ok(Ok((false, value))) => Err(value),
+            Ok(Err(error)) => Err(Value::Error(Box::new(error))),
+            Err(_) => Err(Value::Error(Box::new(Failure::no_memory()))),
         }
     }
 
@@ -179,20 +202,22 @@ impl Vm {
     }
 
     /// Runs the code of a function library, which registers its functions. Errors: what it died of.
-    pub fn load_library(&self, function: &Function, caller: &mut dyn Caller) -> Result<Draft, Value> {
+    pub fn load_library(&self, function: Kept, caller: &mut dyn Caller) -> Result<Draft, Value> {
         *self.shared.draft.borrow_mut() = Some(Draft::default());
-        let _ = self.lua.set_memory_limit(self.shared.limit_bytes.get());
-        let result = CALLER.set(caller, || self.load_library.call::<(bool, Value)>(function));
-        let _ = self.lua.set_memory_limit(0);
-        if self.shared.killed.take() {
-            let _ = self.look_every(INSTRUCTIONS_BETWEEN_LOOKS);
-        }
+        let act = || {
+            let code: Function = self.lua.registry_value(&function)?;
+            self.limited(|| self.load_library.call::<(bool, Value)>(code))
+        };
+        let result = self.guarded(caller, act);
+        drop(function);
+        self.lua.expire_registry_values();
         let draft = self.shared.draft.take().unwrap_or_default();
-        match result {
-            Ok((true, _)) => Ok(draft),
-            Ok((false, value)) => Err(value),
-            Err(error) => Err(Value::Error(Box::new(error))),
-        }
+        result.map(|_| draft)
+    }
+
+    /// Lets go of functions that nobody keeps any more.
+    pub fn forget_dropped(&self) {
+        self.lua.expire_registry_values();
     }
 
     /// The interpreter.
@@ -207,8 +232,12 @@ impl Vm {
 }
 
 /// Asks the caller whether the script is to go on.
-fn look(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<VmState> {
+fn look(lua: &Lua, debug: &Debug<'_>, shared: &Rc<Shared>) -> mlua::Result<VmState> {
     if !CALLER.is_set() {
+        return Ok(VmState::Continue);
+    }
+    // Our own code does not last, and what it does for the end of a script is to be done.
+    if shared.killed.get() && debug.source().source.is_some_and(|source| source == SANDBOX_NAME) {
         return Ok(VmState::Continue);
     }
     if !shared.killed.get() && !CALLER.with(|caller| caller.interrupted()) {
@@ -217,7 +246,7 @@ fn look(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<VmState> {
     if !shared.killed.replace(true) {
         // From here on every instruction ends it, so that it cannot catch the error and go on.
         let own = shared.clone();
-        lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, _| look(lua, &own))?;
+        lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, debug| look(lua, debug, &own))?;
     }
     Err(Failure::reply(match shared.draft.borrow().is_some() {
         true => "FUNCTION LOAD timeout",

@@ -1,10 +1,11 @@
 //! One connection: its socket's two halves, the begin of a request that is not complete, and the task that reads.
 
 use super::rim::Rim;
-use super::turn::READ_BYTES;
+use super::tls::TlsStream;
+use super::turn::{READ_BYTES, Turn};
 use crate::base::ids::ClientId;
 use crate::client::QueryBuffer;
-use crate::engine::ClientIndex;
+use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::RequestParser;
 use std::future::poll_fn;
 use std::io::{self, Read};
@@ -20,6 +21,8 @@ pub enum Stream {
     Tcp(tcp::OwnedWriteHalf),
     /// Unix domain.
     Unix(unix::OwnedWriteHalf),
+    /// TLS over TCP, with the session of both directions.
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -28,6 +31,7 @@ impl Stream {
         match self {
             Stream::Tcp(half) => half.try_write(bytes),
             Stream::Unix(half) => half.try_write(bytes),
+            Stream::Tls(tls) => tls.try_write(bytes),
         }
     }
 
@@ -36,6 +40,7 @@ impl Stream {
         match self {
             Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
             Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
+            Stream::Tls(tls) => tls.read_records_now(into),
         }
     }
 
@@ -44,6 +49,7 @@ impl Stream {
         match self {
             Stream::Tcp(half) => half.writable().await,
             Stream::Unix(half) => half.writable().await,
+            Stream::Tls(tls) => tls.writable().await,
         }
     }
 
@@ -53,6 +59,10 @@ impl Stream {
         let _ = match self {
             Stream::Tcp(half) => socket2::SockRef::from(half.as_ref()).shutdown(std::net::Shutdown::Both),
             Stream::Unix(half) => socket2::SockRef::from(half.as_ref()).shutdown(std::net::Shutdown::Both),
+            Stream::Tls(tls) => {
+                tls.shutdown();
+                Ok(())
+            }
         };
     }
 }
@@ -63,6 +73,8 @@ pub enum Incoming {
     Tcp(tcp::OwnedReadHalf),
     /// Unix domain.
     Unix(unix::OwnedReadHalf),
+    /// TLS over TCP; read by `tls::serve`, since what arrives are records.
+    Tls(tcp::OwnedReadHalf),
 }
 
 impl Incoming {
@@ -70,6 +82,7 @@ impl Incoming {
         match self {
             Incoming::Tcp(half) => Pin::new(half).poll_read(cx, into),
             Incoming::Unix(half) => Pin::new(half).poll_read(cx, into),
+            Incoming::Tls(half) => Pin::new(half).poll_read(cx, into),
         }
     }
 }
@@ -193,13 +206,7 @@ impl Rim {
             if read == 0 {
                 return Poll::Ready(Ok(None));
             }
-            let limits = engine.parse_limits(index);
-            // The arena is lent out of the turn while the turn's lists are filled from it.
-            let arena = std::mem::take(&mut turn.arena);
-            let used = turn.parse(index, &mut conn.parser, &arena[at..at + read], at, false, &limits);
-            conn.query.extend_from_slice(&arena[at + used..at + read]);
-            turn.arena = arena;
-            turn.used = at + used;
+            self.parse_arena(&engine, turn, index, conn, read);
             // The rest of a large argument has most often arrived as well.
             through_query = full && conn.parser.needed_hint() > READ_BYTES;
         }
@@ -217,12 +224,7 @@ impl Rim {
                     read += more;
                 }
             }
-            if !conn.held {
-                self.parse_query(&engine, turn, index, conn);
-            }
-            if conn.query.len() > engine.options.query_buffer_limit {
-                engine.query_buffer_exceeded(index, &conn.query);
-            }
+            self.parse_appended(&mut engine, turn, index, conn);
         }
         engine.received(index, read);
         engine.clients[index].query = conn.sizes();
@@ -230,6 +232,29 @@ impl Rim {
             self.wake();
         }
         Poll::Ready(Ok(Some(full)))
+    }
+
+    /// Parses what was just read behind the used part of the arena; what is left of it goes to the query buffer.
+    #[inline]
+    pub fn parse_arena(&self, engine: &Engine, turn: &mut Turn, index: ClientIndex, conn: &mut Conn, read: usize) {
+        let at = turn.used;
+        let limits = engine.parse_limits(index);
+        // The arena is lent out of the turn while the turn's lists are filled from it.
+        let arena = std::mem::take(&mut turn.arena);
+        let used = turn.parse(index, &mut conn.parser, &arena[at..at + read], at, false, &limits);
+        conn.query.extend_from_slice(&arena[at + used..at + read]);
+        turn.arena = arena;
+        turn.used = at + used;
+    }
+
+    /// Parses the query buffer after bytes were appended to it.
+    pub fn parse_appended(&self, engine: &mut Engine, turn: &mut Turn, index: ClientIndex, conn: &mut Conn) {
+        if !conn.held {
+            self.parse_query(engine, turn, index, conn);
+        }
+        if conn.query.len() > engine.options.query_buffer_limit {
+            engine.query_buffer_exceeded(index, &conn.query);
+        }
     }
 }
 

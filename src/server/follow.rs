@@ -1,10 +1,11 @@
-//! Following CONFIG SET where only the rim can: the folder, the limit of descriptors, the listeners, the log. What may
+//! Following CONFIG SET where only the rim can: the folder, the limit of descriptors, the listeners, TLS, the log. What may
 //! fail is done in [`prepare`], before the client is answered; [`config`] does the rest, which cannot.
 
 use super::listen::{self, Successors};
 use super::log;
 use super::rim::Rim;
 use super::standing;
+use super::tls::settings;
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Prepared};
 use crate::persist::disk::FolderLock;
@@ -12,6 +13,7 @@ use crate::persist::{Disk, RealDisk};
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 thread_local! {
     /// The folders that other servers are kept off: the working folder, and the one where the log is if that is another.
@@ -45,6 +47,13 @@ fn unlock_others() {
     }
 }
 
+/// What is ready to take the place of what is there.
+#[derive(Default)]
+struct Change {
+    successors: Option<Successors>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+}
+
 /// Does of a change what may fail. Errors: the key to blame and the reason for the client; all is as it was then.
 pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Key, String)> {
     let mut prepared = Prepared::default();
@@ -58,18 +67,22 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
             return Err((Key::Maxclients, reason));
         }
     }
-    if let Some(&key) = keys.iter().find(|key| matches!(key, Key::Port | Key::Bind)) {
+    let mut change = Change { tls: tls_settings(old, new, keys)?, ..Change::default() };
+    if let Some(&key) = keys.iter().find(|key| matches!(key, Key::Port | Key::TlsPort | Key::Bind)) {
         let reason = match key {
-            Key::Port => "Unable to listen on this port. Check server logs.",
-            _ => "Failed to bind to specified addresses.",
+            Key::Bind => "Failed to bind to specified addresses.",
+            _ => "Unable to listen on this port. Check server logs.",
         };
-        let successors = listen::succeed(old, new).ok_or((key, reason.to_owned()))?;
-        prepared.handle = Some(Box::new(successors));
+        change.successors = Some(listen::succeed(old, new).ok_or((key, reason.to_owned()))?);
     }
-    let begins_to_write = keys.contains(&Key::Appendonly) && new.boolean(Key::Appendonly)
-        || keys.contains(&Key::Save) && !new.save_points().is_empty();
-    if begins_to_write && let Err(error) = lock_working_folder() {
-        return Err((keys.iter().copied().find(|key| *key == Key::Appendonly).unwrap_or(Key::Save), error.to_string()));
+    if change.tls.is_some() || change.successors.is_some() {
+        prepared.handle = Some(Box::new(change));
+    }
+    if keys.contains(&Key::Appendonly)
+        && new.boolean(Key::Appendonly)
+        && let Err(error) = lock_working_folder()
+    {
+        return Err((Key::Appendonly, error.to_string()));
     }
     let scores = keys.iter().any(|key| matches!(key, Key::OomScoreAdj | Key::OomScoreAdjValues));
     if scores && standing::adjust_oom_score(new).is_err() {
@@ -105,6 +118,25 @@ pub fn prepare(old: &Config, new: &Config, keys: &[Key]) -> Result<Prepared, (Ke
     Ok(prepared)
 }
 
+/// New settings of TLS, when a change asks for them and the server uses TLS.
+fn tls_settings(old: &Config, new: &Config, keys: &[Key]) -> Result<Option<Arc<rustls::ServerConfig>>, (Key, String)> {
+    if !settings::are_wanted(new) {
+        return Ok(None);
+    }
+    let begins = |key: &&Key| **key == Key::TlsPort && !settings::are_wanted(old);
+    let made = if let Some(key) = keys.iter().find(|key| settings::KEYS.contains(key) || begins(key)) {
+        settings::server(new).map_err(|line| (*key, line))
+    } else if keys.contains(&Key::TlsAuthClients) {
+        settings::build(new).map_err(|line| (Key::TlsAuthClients, line))
+    } else {
+        return Ok(None);
+    };
+    made.map(Some).map_err(|(key, line)| {
+        tracing::warn!("{line}");
+        (key, "Unable to update TLS configuration. Check server logs.".to_owned())
+    })
+}
+
 /// The system's own words for an error, without its number.
 pub fn reason_of(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -122,8 +154,13 @@ pub fn config(rim: &Rim, engine: &Engine, keys: &[Key], prepared: Prepared) {
     if keys.iter().any(|key| matches!(key, Key::ProcTitleTemplate | Key::Port | Key::Bind | Key::TlsPort)) {
         standing::show_title(&engine.config, &super::start::program(), &engine.facts.config_file);
     }
-    if let Some(successors) = prepared.handle.and_then(|handle| handle.downcast::<Successors>().ok()) {
-        rim.listen_instead(*successors, engine);
+    if let Some(change) = prepared.handle.and_then(|handle| handle.downcast::<Change>().ok()) {
+        if let Some(settings) = change.tls {
+            *rim.tls.borrow_mut() = Some(settings);
+        }
+        if let Some(successors) = change.successors {
+            rim.listen_instead(successors, engine);
+        }
     }
 }
 

@@ -34,8 +34,12 @@ pub struct Rim {
     pub turn: RefCell<Turn>,
     /// The same while a script is busy and the turn it is of is still running.
     pub busy_turn: RefCell<Option<Box<Turn>>>,
+    /// What TLS connections are served by; none while the configuration wants no TLS.
+    pub tls: RefCell<Option<Arc<rustls::ServerConfig>>>,
     /// Tasks that accept connections.
     pub listeners: RefCell<Option<super::listen::Accepting>>,
+    /// Connections to other servers, for MIGRATE.
+    pub links: RefCell<super::migrate::Links>,
     /// Frees big things.
     pub reclaim: Reclaim,
     /// Set when the process is to end.
@@ -53,12 +57,14 @@ pub struct Rim {
 
 impl Rim {
     /// The rim around an engine.
-    pub fn new(engine: Engine, executor: Arc<Notify>) -> Rc<Rim> {
+    pub fn new(engine: Engine, executor: Arc<Notify>, tls: Option<Arc<rustls::ServerConfig>>) -> Rc<Rim> {
         let reclaim = Reclaim::start(engine.reclaim_pending.clone());
         let rim = Rc::new(Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            tls: RefCell::new(tls),
+            links: RefCell::default(),
             busy_turn: RefCell::new(None),
             listeners: RefCell::new(None),
             reclaim,
@@ -181,20 +187,40 @@ impl Rim {
     /// As [`Rim::accept`], for who holds the engine.
     pub fn take_over(&self, engine: &mut Engine, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
         let unix = matches!(stream, Stream::Unix(_));
+        if let Incoming::Tls(incoming) = incoming {
+            // Whoever is refused before the handshake cannot be told.
+            if !engine.refuse_tls_connection() {
+                let (index, id, stream) = self.connect(engine, stream, endpoints, false);
+                tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, stream));
+            }
+            return;
+        }
         if let Some(refusal) = engine.refuse_connection(&endpoints, unix) {
             // The peer may be gone already; it is not told then.
             let _ = stream.try_write(refusal.as_bytes());
             return;
         }
+        let (index, id, _) = self.connect(engine, stream, endpoints, unix);
+        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+    }
+
+    fn connect(
+        &self,
+        engine: &mut Engine,
+        stream: Stream,
+        endpoints: Endpoints,
+        unix: bool,
+    ) -> (ClientIndex, ClientId, Rc<Stream>) {
         let index = engine.connect(endpoints, unix);
         let id = engine.clients[index].id;
         let mut conns = self.conns.borrow_mut();
         if conns.len() <= index {
             conns.resize_with(index + 1, || None);
         }
-        conns[index] = Some(Box::new(Conn::new(id, stream)));
-        drop(conns);
-        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+        let conn = Box::new(Conn::new(id, stream));
+        let stream = conn.stream.clone();
+        conns[index] = Some(conn);
+        (index, id, stream)
     }
 
     /// A connection's reading task found the end.
@@ -313,6 +339,7 @@ impl Rim {
                     self.ending_for.set(client);
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
+                Ask::Migrate(shipment) => self.rc().migrate(shipment),
                 Ask::Crash => std::process::abort(),
                 Ask::Fault => crate::structs::process::fault(),
             }

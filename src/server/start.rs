@@ -1,6 +1,7 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
 use super::rim::{Rim, Start};
+use super::tls::settings;
 use super::{clock, crash, follow, listen, log, standing, supervision};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
@@ -98,6 +99,13 @@ fn serve(startup: Startup) -> ExitCode {
     tracing::info!(" PID: {}", std::process::id());
     let max_clients = config.integer(Key::Maxclients).max(1) as usize;
     follow::raise_descriptor_limit(max_clients);
+    let tls = match settings::are_wanted(&config).then(|| settings::server(&config)).transpose() {
+        Ok(tls) => tls,
+        Err(line) => {
+            tracing::warn!("{line}");
+            return refuse("Failed to configure TLS. Check logs for more info.");
+        }
+    };
     let bound = match listen::bind(&config) {
         Ok(bound) => bound,
         Err(line) => return refuse(&line),
@@ -167,7 +175,7 @@ fn serve(startup: Startup) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("Can't create the event loop: {error}")),
     };
-    let code = runtime.block_on(run(engine, bound, executor));
+    let code = runtime.block_on(run(Rim::new(engine, executor, tls), bound));
     if let Some(pidfile) = pidfile {
         let _ = std::fs::remove_file(pidfile);
     }
@@ -175,8 +183,7 @@ fn serve(startup: Startup) -> ExitCode {
     std::process::exit(if code { 0 } else { 1 });
 }
 
-async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> bool {
-    let rim = Rim::new(engine, executor);
+async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
     let unix = !rim.engine.borrow().options.unix_socket.is_empty();
     {
         let engine = rim.engine.borrow();

@@ -8,20 +8,20 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// The service manager that is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manager {
+enum Supervisor {
     Systemd,
     Upstart,
 }
 
 /// Which manager looks after the process, if any: `supervised`, where `auto` goes by the environment.
-fn manager(config: &Config) -> Option<Manager> {
+fn manager(config: &Config) -> Option<Supervisor> {
     let asked = config.enum_name(Key::Supervised);
     let is_set = |variable| std::env::var_os(variable).is_some();
     match asked {
-        "systemd" => Some(Manager::Systemd),
-        "upstart" => Some(Manager::Upstart),
-        "auto" if is_set("UPSTART_JOB") => Some(Manager::Upstart),
-        "auto" if is_set("NOTIFY_SOCKET") => Some(Manager::Systemd),
+        "systemd" => Some(Supervisor::Systemd),
+        "upstart" => Some(Supervisor::Upstart),
+        "auto" if is_set("UPSTART_JOB") => Some(Supervisor::Upstart),
+        "auto" if is_set("NOTIFY_SOCKET") => Some(Supervisor::Systemd),
         _ => None,
     }
 }
@@ -39,8 +39,8 @@ pub fn runs_in_background(config: &Config) -> bool {
 /// Tells that clients are served from now on.
 pub fn ready(config: &Config) {
     match manager(config) {
-        Some(Manager::Systemd) => notify("STATUS=Ready to accept connections\nREADY=1\n"),
-        Some(Manager::Upstart) if std::env::var_os("UPSTART_JOB").is_some() => {
+        Some(Supervisor::Systemd) => notify("STATUS=Ready to accept connections\nREADY=1\n"),
+        Some(Supervisor::Upstart) if std::env::var_os("UPSTART_JOB").is_some() => {
             tracing::info!("supervised by upstart, will stop to signal readiness");
             process::stop_self();
         }
@@ -50,7 +50,7 @@ pub fn ready(config: &Config) {
 
 /// Tells that the process is about to end.
 pub fn stopping(config: &Config) {
-    if manager(config) == Some(Manager::Systemd) {
+    if manager(config) == Some(Supervisor::Systemd) {
         notify("STOPPING=1\n");
     }
 }

@@ -101,7 +101,12 @@ impl Default for Turn {
 impl Turn {
     /// Whether another read may go into the arena.
     pub fn has_room(&self) -> bool {
-        self.arena.len() - self.used >= READ_BYTES
+        self.has_room_for(READ_BYTES)
+    }
+
+    /// Whether so many bytes may go into the arena.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.arena.len() - self.used >= bytes
     }
 
     fn reset(&mut self) {

@@ -238,3 +238,56 @@ fn small_integers_count_as_shared_unless_eviction_looks_at_their_use() {
     c.is("CONFIG SET maxmemory-policy allkeys-random", "+OK");
     c.is("OBJECT REFCOUNT k", ":2147483647");
 }
+
+/// The first part of a request for one word of `whole` bytes: a query buffer that grows and is not done.
+fn unfinished(c: &mut Conn, whole: usize, part: usize) {
+    let mut bytes = format!("*2\r\n$4\r\nECHO\r\n${whole}\r\n").into_bytes();
+    bytes.resize(bytes.len() + part, b'x');
+    // A server that closes in between is what some callers wait for.
+    let _ = c.try_raw(&bytes);
+}
+
+#[test]
+fn the_client_that_holds_most_is_evicted_and_no_evict_saves_from_it() {
+    let s = Server::start();
+    let (mut admin, mut small, mut saved) = (s.connect(), s.connect(), s.connect());
+    admin.is("CLIENT NO-EVICT on", "+OK");
+    saved.is("CLIENT NO-EVICT on", "+OK");
+    saved.is("CLIENT SETNAME saved", "+OK");
+    unfinished(&mut saved, 2_000_000, 1_000_000);
+    eventually("the server has read it", || {
+        let list = admin.call("CLIENT LIST").text();
+        let line = list.lines().find(|l| l.contains("name=saved")).expect("it is not evicted");
+        assert!(line.contains(" flags=e "), "{line}");
+        let held = line.split("qbuf=").nth(1).and_then(|l| l.split(' ').next()).expect("a figure");
+        held.parse::<u64>().expect("a number") >= 1_000_000
+    });
+    admin.is("CONFIG SET maxmemory-clients 6000000", "+OK");
+    let mut large = s.connect();
+    unfinished(&mut large, 8_000_000, 7_000_000);
+    large.closed();
+    eventually("it is counted", || admin.call("INFO stats").text().contains("evicted_clients:1\r\n"));
+    small.is("PING", "+PONG");
+    // What a protected client holds counts all the same: others go for it.
+    admin.is("CONFIG SET maxmemory-clients 500000", "+OK");
+    small.closed();
+    saved.raw(&b"y".repeat(1_000_000));
+    saved.raw(b"\r\n");
+    assert_eq!(saved.read().text().len(), 2_000_000);
+    admin.is("CONFIG SET maxmemory-clients 6000000", "+OK");
+    // Without its protection it goes with the next large request.
+    saved.is("CLIENT NO-EVICT off", "+OK");
+    unfinished(&mut saved, 8_000_000, 7_000_000);
+    saved.closed();
+    eventually("it is counted too", || admin.call("INFO stats").text().contains("evicted_clients:3\r\n"));
+}
+
+#[test]
+fn the_allocator_tells_of_itself() {
+    let s = Server::start();
+    let mut c = s.connect();
+    // What it says is its own affair; that it says something is not.
+    assert!(!c.call("MEMORY MALLOC-STATS").text().is_empty());
+    c.is("MEMORY PURGE", "+OK");
+    c.fails("MEMORY NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try MEMORY HELP.");
+}

@@ -44,7 +44,9 @@ impl Engine {
         change: impl FnOnce(&mut Scripts) -> Result<(), CommandError>,
     ) -> Result<(), CommandError> {
         let host = self.scripting.host.clone();
-        change(&mut *host.try_borrow_mut().map_err(|_| INTERPRETER_IN_USE)?)?;
+        let mut host = host.try_borrow_mut().map_err(|_| INTERPRETER_IN_USE)?;
+        change(&mut host)?;
+        host.forget_dropped();
         self.keyspace.log.dirty += 1;
         Ok(())
     }

@@ -70,7 +70,7 @@ impl<'a> Part<'a> {
             reply.array(4);
             write_id(reply, id);
             reply.bulk(pending.consumer());
-            reply.integer(idle_ms.max(0));
+            reply.integer(if pending.is_owned() { idle_ms.max(0) } else { -1 });
             reply.integer(pending.deliveries as i64);
             written += 1;
             written < self.count

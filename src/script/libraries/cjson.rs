@@ -13,8 +13,8 @@ use mlua::{Lua, MultiValue, Table, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// How many places of Lua's stack nested tables may take, whatever the settings say.
-const MOST_PLACES: usize = 7_990;
+/// How many places nested tables may take, whatever the settings say.
+const MOST_PLACES: usize = crate::script::entries::MOST_HELD;
 
 /// Settings of one copy of the library.
 #[derive(Debug, Clone)]

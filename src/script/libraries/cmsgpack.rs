@@ -2,15 +2,16 @@
 
 use super::{Steps, bounded, define};
 use crate::script::arguments::Arguments;
+use crate::script::entries::MOST_HELD;
 use crate::script::failure::Failure;
 use mlua::{Lua, MultiValue, Table, Value};
 
 /// Tables nested deeper are packed as nil, which ends those that hold themselves.
 const MOST_PACKED: usize = 16;
-/// How deep unpacked values may nest: as deep as the 8000 places of Lua's own stack would allow.
-const MOST_UNPACKED: usize = 3_900;
+/// How deep unpacked values may nest: each level holds a table and perhaps a key.
+const MOST_UNPACKED: usize = MOST_HELD / 2;
 /// Values one call returns at most, for the same reason.
-const MOST_RESULTS: usize = 7_990;
+const MOST_RESULTS: usize = MOST_HELD;
 
 /// The library.
 pub fn library(lua: &Lua) -> mlua::Result<Table> {

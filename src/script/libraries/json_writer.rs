@@ -2,6 +2,7 @@
 
 use super::{MOST_PLACES, Settings};
 use crate::script::arguments::kind;
+use crate::script::entries::{self, Entries};
 use crate::script::failure::Failure;
 use crate::script::libraries::{Steps, bounded};
 use mlua::{Lua, Table, Value};
@@ -9,13 +10,17 @@ use mlua::{Lua, Table, Value};
 /// A table being written. Tables are walked with a stack of our own: how deep they nest is the script's choice.
 enum Open {
     Array { table: Table, next: i64, len: i64 },
-    Object { entries: std::vec::IntoIter<(Value, Value)>, first: bool },
+    Object { entries: Entries, first: bool },
 }
 
 /// The text of a value.
 pub fn write(lua: &Lua, settings: &Settings, value: &Value) -> mlua::Result<Vec<u8>> {
     let mut writer = Writer { lua, settings, out: Vec::new(), open: Vec::new(), places: 1 };
     writer.value(value)?;
+    if writer.open.is_empty() {
+        return Ok(writer.out);
+    }
+    let next_entry = entries::next(lua)?;
     let mut steps = Steps::default();
     while let Some(top) = writer.open.last_mut() {
         bounded(&writer.out)?;
@@ -34,7 +39,7 @@ pub fn write(lua: &Lua, settings: &Settings, value: &Value) -> mlua::Result<Vec<
                 *next += 1;
                 writer.value(&element)?;
             }
-            Open::Object { entries, first } => match entries.next() {
+            Open::Object { entries, first } => match entries.next(&next_entry)? {
                 None => {
                     writer.out.push(b'}');
                     writer.open.pop();
@@ -86,18 +91,19 @@ impl Writer<'_> {
         if depth as i64 > self.settings.encode_max_depth || self.places + 3 > MOST_PLACES {
             return Err(Failure::at_caller(self.lua, format!("Cannot serialise, excessive nesting ({depth})")));
         }
-        let mut entries = Vec::new();
-        let (mut max, mut is_array) = (0i64, true);
+        let (mut max, mut items, mut is_array) = (0i64, 0i64, true);
         for pair in table.pairs::<Value, Value>() {
-            let (key, value) = pair?;
+            let (key, _) = pair?;
             match key {
                 Value::Integer(index) if index >= 1 => max = max.max(index.min(i32::MAX.into())),
-                _ => is_array = false,
+                _ => {
+                    is_array = false;
+                    break;
+                }
             }
-            entries.push((key, value));
+            items += 1;
         }
         let settings = self.settings;
-        let items = entries.len() as i64;
         if is_array && settings.sparse_ratio > 0 && max > items * settings.sparse_ratio && max > settings.sparse_safe {
             if !settings.sparse_convert {
                 return Err(self.refuse(&Value::Table(table.clone()), "excessively sparse array"));
@@ -111,7 +117,7 @@ impl Writer<'_> {
         } else {
             self.out.push(b'{');
             self.places += 2;
-            self.open.push(Open::Object { entries: entries.into_iter(), first: true });
+            self.open.push(Open::Object { entries: Entries::of(table.clone()), first: true });
         }
         Ok(())
     }
@@ -197,7 +203,7 @@ mod tests {
             (99999999999999.0, 14, "99999999999999"),
             (0.0001, 14, "0.0001"),
             (0.00001, 14, "1e-05"),
-            (3.14159, 3, "3.14"),
+            (2.34567, 3, "2.35"),
             (1e300, 14, "1e+300"),
             (2.5e-310, 2, "2.5e-310"),
         ] {

@@ -238,8 +238,8 @@ fn unpack(lua: &Lua, args: Arguments<'_>) -> mlua::Result<MultiValue> {
     Ok(MultiValue::from_vec(values))
 }
 
-/// Values one call returns at most, as many as Lua's stack has room for.
-const MOST_RESULTS: usize = 7990;
+/// Values one call returns at most.
+const MOST_RESULTS: usize = crate::script::entries::MOST_HELD;
 
 /// Any float as an unsigned integer, as the processor converts it.
 fn to_unsigned_any(number: f64) -> u64 {

@@ -54,8 +54,12 @@ impl Engine {
         if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
             return true;
         }
+        // Buffers that nobody uses go before data does.
+        self.spare_buffers.clear();
         // What is on its way to be free needs nobody else to go.
         let mut uncounted = self.memory_not_counted() + self.reclaim_pending.bytes.load(Ordering::Relaxed);
+        let leaving = self.closing.iter().filter_map(|&index| self.clients.get(index));
+        uncounted += leaving.map(|client| client.memory_bytes()).sum::<usize>();
         let mut dropped = 0;
         for garbage in &self.keyspace.garbage {
             uncounted += garbage.approximate_bytes();

@@ -64,8 +64,11 @@ fn a_start_that_cannot_be_says_why_in_the_systems_words() {
     assert!(!status.success() && out.contains(">>> 'slaveof'\nwrong number of arguments\n"), "{out}");
     let socket = std::env::temp_dir().join(format!("larder-module-{}.socket", std::process::id()));
     let socket = socket.to_string_lossy();
-    let (status, out) =
-        run_to_end(&["--port", "0", "--unixsocket", &socket, "--save", "", "--loadmodule", "/no/such.so"]);
+    let dir = std::env::temp_dir();
+    let dir = dir.to_string_lossy();
+    let directives =
+        ["--port", "0", "--dir", &dir, "--unixsocket", &socket, "--save", "", "--loadmodule", "/no/such.so"];
+    let (status, out) = run_to_end(&directives);
     assert!(!status.success() && out.contains("Can't load module from /no/such.so: server aborting"), "{out}");
 }
 

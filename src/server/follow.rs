@@ -1,5 +1,5 @@
-//! Following CONFIG SET where only the rim can: the folder, the limit of descriptors, the listeners, TLS, the log. What may
-//! fail is done in [`prepare`], before the client is answered; [`config`] does the rest, which cannot.
+//! Following CONFIG SET where only the rim can: the folder, the limit of descriptors, the listeners, TLS, the log. What
+//! may fail is done in [`prepare`], before the client is answered; [`config`] does the rest, which cannot.
 
 use super::listen::{self, Successors};
 use super::log;

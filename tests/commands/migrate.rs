@@ -1,5 +1,4 @@
-//! MIGRATE between two servers of ours, and what happens to keys under way. `LARDER_TEST_TARGET` names another server
-//! to send to.
+//! MIGRATE between two servers of ours, and what happens to keys under way.
 
 use crate::support::{Conn, Server, eventually, request};
 use std::io::{Read, Write};

@@ -132,11 +132,6 @@ impl Server {
         &self.dir
     }
 
-    /// The process's id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What the server has logged so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("nobody panics with the log").clone()

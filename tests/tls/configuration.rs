@@ -119,7 +119,7 @@ fn a_wrong_value_is_refused_and_leaves_what_was() {
 fn a_start_without_what_tls_needs_says_why() {
     let authority = Authority::new("authority");
     let (paths, port) = (authority.issue("server"), free_port().to_string());
-    let start = |more: &[&str]| run_to_end(&[&["--port", "0", "--save", "", "--tls-port", &port], more].concat());
+    let start = |more: &[&str]| run_to_end(&[&["--port", "0", "--save", "", "--tls-port", &port][..], more].concat());
     let cert = ["--tls-cert-file", &paths.certificate];
     let key = ["--tls-key-file", &paths.key];
     for (args, line) in [

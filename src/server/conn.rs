@@ -7,7 +7,7 @@ use crate::client::QueryBuffer;
 use crate::engine::ClientIndex;
 use crate::resp::parser::RequestParser;
 use std::future::poll_fn;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -36,6 +36,14 @@ impl Stream {
         match self {
             Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
             Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
+        }
+    }
+
+    /// Writes what the socket takes without waiting, past the runtime, as [`Stream::read_now`].
+    pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).write(bytes),
+            Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).write(bytes),
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Rim {
     pub turn: RefCell<Turn>,
     /// The same while a script is busy and the turn it is of is still running.
     pub busy_turn: RefCell<Option<Box<Turn>>>,
+    /// A script is busy: the runtime stands still, and sockets are used past it.
+    pub is_serving_others: Cell<bool>,
     /// Tasks that accept connections.
     pub listeners: RefCell<Option<super::listen::Accepting>>,
     /// Frees big things.
@@ -46,6 +48,7 @@ impl Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            is_serving_others: Cell::new(false),
             busy_turn: RefCell::new(None),
             listeners: RefCell::new(None),
             reclaim,

@@ -35,3 +35,7 @@ protocol:
 clients *programs:
     cargo build
     tests/clients/run target/debug/larder {{programs}}
+
+# Fuzzes a reader for a while: just fuzz restore 300. Needs `cargo install cargo-fuzz`; works on stable.
+fuzz target seconds="60":
+    cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}

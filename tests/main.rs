@@ -7,3 +7,4 @@ mod acl;
 mod commands;
 mod persist;
 mod support;
+mod tls;

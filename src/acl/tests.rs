@@ -139,6 +139,12 @@ fn keys_are_allowed_for_reading_writing_or_both() {
     }
     assert_eq!(check(&some, "sort r1 store x"), Err(Denied::Key(3)));
     assert_eq!(check(&user("+@all"), "ping"), Ok(()));
+    // Every key counts, and so does what a condition tells of a value.
+    assert_eq!(check(&some, "msetex 2 w1 a x b"), Err(Denied::Key(4)));
+    assert_eq!(check(&some, "msetex 2 w1 a w2 b"), Ok(()));
+    assert_eq!(check(&some, "delex x"), Err(Denied::Key(1)));
+    assert_eq!((check(&some, "delex w1"), check(&some, "delex w1 ifeq a")), (Ok(()), Err(Denied::Key(1))));
+    assert_eq!((check(&some, "set w1 v"), check(&some, "set w1 v ifeq a")), (Ok(()), Err(Denied::Key(1))));
     // What can be told of a request that makes no sense is that it names no keys.
     assert_eq!(check(&user("+@all"), "zunion none a"), Ok(()));
 }

@@ -112,6 +112,21 @@ pub enum BlockedOn {
     Replicas,
     /// A snapshot to be written (SAVE).
     Save,
+    /// The log to be durable up to the client's writes, and replicas' logs (WAITAOF).
+    Log {
+        /// How far.
+        offset: u64,
+        /// Whether this server's log is waited for.
+        local: bool,
+        /// Whether replicas are waited for, of which there are none.
+        replicas: bool,
+    },
+    /// Keys to reach another server (MIGRATE).
+    Migration,
+    /// The keys of a command that are on their way to another server.
+    MigratingKeys,
+    /// Its turn, while snapshots hold back too much memory.
+    Slowed,
 }
 
 /// A client that waits.
@@ -123,6 +138,8 @@ pub struct Blocked {
     pub db: DbIndex,
     /// The moment the wait ends, or `None` for ever.
     pub until: Option<UnixMs>,
+    /// The moment to look again although nothing happened.
+    pub retry: Option<UnixMs>,
     /// The command to be run again.
     pub command: u16,
     /// Its arguments.
@@ -133,6 +150,13 @@ pub struct Blocked {
     pub since: UnixMs,
     /// Time the command had taken before it began to wait.
     pub ran_for: Duration,
+}
+
+impl Blocked {
+    /// The next moment at which something becomes of the wait by itself.
+    pub fn wakes(&self) -> Option<UnixMs> {
+        self.until.into_iter().chain(self.retry).min()
+    }
 }
 
 /// Channels a client listens to.
@@ -194,8 +218,10 @@ pub struct Endpoints {
 /// Sizes of buffers that the rim keeps for a client, told after each read.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct QueryBuffer {
-    /// Bytes waiting.
+    /// Bytes waiting to be understood.
     pub used: u32,
+    /// Bytes of requests and arguments that were understood and still lie there.
+    pub parsed: u32,
     /// Bytes free.
     pub free: u32,
 }
@@ -233,6 +259,8 @@ pub struct Client {
     pub soft_limit_since: UnixMs,
     /// The log's offset up to which the log must be durable before the output may be sent.
     pub stamp: u64,
+    /// The log's offset behind the client's last change; 0 while it has changed nothing.
+    pub logged: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -270,6 +298,7 @@ impl Client {
             commands: 0,
             soft_limit_since: UnixMs(0),
             stamp: 0,
+            logged: 0,
             output_peak: 0,
             endpoints: Box::new(endpoints),
             identity: None,
@@ -332,7 +361,7 @@ impl Client {
         let prefixes: usize =
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
-        let query = self.query.used as usize + self.query.free as usize;
+        let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
         size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

@@ -16,6 +16,8 @@ impl CommandError {
     pub const NOT_INTEGER: CommandError = CommandError::fixed("ERR value is not an integer or out of range");
     /// An argument is out of the range the command allows.
     pub const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
+    /// The reply would be longer than an ordinary client's output may be: such a client is closed.
+    pub const REPLY_TOO_LONG: CommandError = CommandError::fixed("ERR the reply exceeds the output buffer limit");
     /// An argument must be positive.
     pub const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     /// An argument or value is no float.
@@ -52,6 +54,9 @@ impl CommandError {
     pub const LIMIT_NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
     /// A timeout that is no number.
     pub const TIMEOUT_NOT_FLOAT: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
+    /// WAITAOF for a log that is not there.
+    pub const WAITAOF_WITHOUT_LOG: CommandError =
+        CommandError::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
     /// A timeout below zero.
     pub const TIMEOUT_NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
     /// A timeout beyond the clock.
@@ -139,9 +144,45 @@ impl CommandError {
     /// A number of fields that is none.
     pub const NUMFIELDS_NOT_POSITIVE: CommandError =
         CommandError::fixed("ERR Number of fields must be a positive integer");
+    /// The same, where fields are given deadlines.
+    pub const NUMFIELDS_ZERO: CommandError = CommandError::fixed("ERR Parameter `numFields` should be greater than 0");
+    /// The same, where values and deadlines are given at once.
+    pub const NUMFIELDS_INVALID: CommandError = CommandError::fixed("ERR invalid number of fields");
+    /// Fewer fields than their number says.
+    pub const FIELDS_TOO_FEW: CommandError = CommandError::fixed("ERR wrong number of arguments");
+    /// FIELDS without a number or without a field.
+    pub const FIELDS_BARE: CommandError =
+        CommandError::fixed("ERR FIELDS requires at least numfields and one field argument");
+    /// FIELDS where there are fields already.
+    pub const FIELDS_TWICE: CommandError = CommandError::fixed("ERR FIELDS keyword specified multiple times");
+    /// No FIELDS.
+    pub const FIELDS_ABSENT: CommandError = CommandError::fixed("ERR missing FIELDS argument");
+    /// Two of NX, XX, GT, LT for fields.
+    pub const FIELD_CONDITIONS_CLASH: CommandError = CommandError::fixed("ERR Multiple condition flags specified");
+    /// FNX with FXX.
+    pub const FNX_AND_FXX: CommandError = CommandError::fixed("ERR Only one of FXX or FNX arguments can be specified");
+    /// Two deadlines, or one with KEEPTTL.
+    pub const FIELD_DEADLINES_OR_KEEP: CommandError =
+        CommandError::fixed("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
+    /// Two deadlines, or one with PERSIST.
+    pub const FIELD_DEADLINES_OR_PERSIST: CommandError =
+        CommandError::fixed("ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified");
+    /// EX and its like without a number.
+    pub const EXPIRE_TIME_MISSING: CommandError = CommandError::fixed("ERR missing expire time");
+    /// A deadline before the epoch, or a negative span.
+    pub const EXPIRE_TIME_NEGATIVE: CommandError = CommandError::fixed("ERR invalid expire time, must be >= 0");
     /// A number of fields that is not that of the arguments.
     pub const NUMFIELDS_MISMATCH: CommandError =
         CommandError::fixed("ERR The `numfields` parameter must match the number of arguments");
+    /// A span of CLAIM that is none.
+    pub const CLAIM_NOT_INTEGER: CommandError = CommandError::fixed("ERR min-idle-time is not an integer");
+    /// A span of CLAIM below zero.
+    pub const CLAIM_NEGATIVE: CommandError = CommandError::fixed("ERR min-idle-time must be a positive integer");
+    /// A number of ids that is none.
+    pub const NUMIDS_NOT_POSITIVE: CommandError = CommandError::fixed("ERR Number of IDs must be a positive integer");
+    /// Fewer ids than their number says.
+    pub const NUMIDS_MISMATCH: CommandError =
+        CommandError::fixed("ERR The `numids` parameter must match the number of arguments");
     /// A number of random elements below all integers.
     pub const COUNT_TOO_LOW: CommandError = CommandError::fixed(
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
@@ -396,6 +437,11 @@ impl CommandError {
     pub fn block_in_script(name: &[u8]) -> CommandError {
         let text = [b"ERR ", as_c_text(name), b" command is not allowed with BLOCK option from scripts"].concat();
         CommandError(Cow::Owned(text))
+    }
+
+    /// A word among the arguments that nobody asked for.
+    pub fn unknown_argument(word: &[u8]) -> CommandError {
+        CommandError(Cow::Owned([b"ERR unknown argument: ", as_c_text(word)].concat()))
     }
 
     /// An option EXPIRE and its like do not know.

@@ -94,7 +94,7 @@ fn by_specs(meta: &Meta, args: Args<'_>) -> Option<Keys> {
                 let count = args.get(usize::try_from(first + i64::from(index)).ok()?)?;
                 let count = crate::base::num::parse_i64(count).filter(|count| (0..=argc).contains(count))?;
                 let first = first + i64::from(offset);
-                (first, first + count - 1, step)
+                (first, first + (count - 1) * i64::from(step), step)
             }
             FindKeys::Unknown => return None,
         };
@@ -130,6 +130,7 @@ fn begin(spec: &KeySpec, args: Args<'_>) -> Option<Option<i64>> {
 const READ: &[KeyFlag] = &[KeyFlag::RO, KeyFlag::Access];
 const READ_AND_WRITE: &[KeyFlag] = &[KeyFlag::RW, KeyFlag::Access, KeyFlag::Update];
 const OVERWRITE: &[KeyFlag] = &[KeyFlag::OW, KeyFlag::Update];
+const REMOVE: &[KeyFlag] = &[KeyFlag::RM, KeyFlag::Delete];
 const MOVE_AWAY: &[KeyFlag] = &[KeyFlag::RW, KeyFlag::Access, KeyFlag::Delete];
 
 fn by_own_rule(name: &str, args: Args<'_>) -> Keys {
@@ -137,9 +138,12 @@ fn by_own_rule(name: &str, args: Args<'_>) -> Keys {
         "sort" => sort(args),
         "sort_ro" => smallvec![KeyRef { at: 1, flags: READ }],
         "set" => {
-            let reads = (3..args.len()).any(|at| args.is(at, "GET"));
+            // A condition on the value tells something of it.
+            let reads = |at| ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"].iter().any(|word| args.is(at, word));
+            let reads = (3..args.len()).any(reads);
             smallvec![KeyRef { at: 1, flags: if reads { READ_AND_WRITE } else { OVERWRITE } }]
         }
+        "delex" => smallvec![KeyRef { at: 1, flags: if args.len() > 2 { MOVE_AWAY } else { REMOVE } }],
         "bitfield" => smallvec![KeyRef { at: 1, flags: if only_reads_bits(args) { READ } else { READ_AND_WRITE } }],
         "migrate" => migrate(args),
         "zunionstore" | "zinterstore" | "zdiffstore" => counted(args, 2, 3, Some(1)),
@@ -234,6 +238,8 @@ mod tests {
         assert_eq!(keys("blpop a b c 0"), [1, 2, 3]);
         assert_eq!(keys("zunionstore to 2 a b weights 1 2"), [1, 3, 4]);
         assert_eq!(keys("xread count 3 streams a b 0 0"), [4, 5]);
+        assert_eq!(keys("msetex 3 a 1 b 2 c 3 ex 10"), [2, 4, 6]);
+        assert_eq!(keys("msetex 0 a 1"), []);
         assert_eq!(keys("ping"), []);
     }
 
@@ -261,6 +267,19 @@ mod tests {
         assert_eq!(keys("set a 1 get"), [1]);
         assert_eq!(keys("bitfield a get u4 0"), [1]);
         assert_eq!(keys("eval body 2 a b arg"), [3, 4]);
+    }
+
+    #[test]
+    fn no_command_with_vague_specs_goes_without_a_rule() {
+        let vague = |meta: &&Meta| meta.keys.iter().any(|spec| spec.flags.contains(&KeyFlag::VariableFlags));
+        let all = crate::command::catalog::ALL.iter().flat_map(|group| group.iter());
+        for meta in all.filter(vague) {
+            for argc in 2..6 {
+                let args = OwnedArgs::of(&vec![&b"k"[..]; argc]);
+                let keys = keys_of(meta, args.as_args());
+                assert!(keys.iter().any(|key| key.at == 1 && !key.flags.is_empty()), "{} of {argc}", meta.name);
+            }
+        }
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct WaitOn {
     pub keys: std::ops::Range<usize>,
     /// The moment the wait ends, or `None` for ever.
     pub until: Option<UnixMs>,
+    /// The moment to look again although no key became ready.
+    pub retry: Option<UnixMs>,
     /// The reply where it may not wait.
     pub on_timeout: TimeoutReply,
     /// The request as it is to be run again, with the keys in the same places, where that is not as it was received.

@@ -102,10 +102,13 @@ impl Engine {
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
+            skip_payload_checksum: self.debug.skip_checksums,
             hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
             stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
             stream_node_max_entries: size(Key::StreamNodeMaxEntries),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
+            output_max_bytes: config.output_buffer_limits()[0].hard_bytes as usize,
+            shared_integers: size(Key::Maxmemory) == 0 || !(policy.is_lru() || policy.is_lfu()),
             ..Limits::default()
         };
         self.slowlog.threshold_us = slow_us;
@@ -144,7 +147,14 @@ impl Engine {
                      depending on the maxmemory-policy."
                 );
             }
-            self.evict_to_limit();
+            // After the command: what it takes itself is no reason to evict, and its consequences come first.
+            self.evict_soon();
+        }
+        if keys.contains(&Key::AofDisableAutoGc)
+            && !self.config.boolean(Key::AofDisableAutoGc)
+            && let Some(log) = &self.durability.log
+        {
+            log.remove_history();
         }
         self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });

@@ -71,6 +71,16 @@ impl Blocking {
         }
     }
 
+    /// Files a client that waits already under another moment.
+    pub fn change_timeout(&mut self, before: Option<UnixMs>, after: Option<UnixMs>, ticket: u64, client: ClientIndex) {
+        if let Some(before) = before {
+            self.timeouts.remove(&(before, ticket));
+        }
+        if let Some(after) = after {
+            self.timeouts.insert((after, ticket), client);
+        }
+    }
+
     /// Who waits for a key, oldest first.
     pub fn waiting(&self, db: DbIndex, key: &[u8]) -> Vec<(u64, ClientIndex)> {
         let waiting = self.by_key.get(&(db, key.into()));

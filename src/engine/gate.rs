@@ -18,6 +18,10 @@ pub enum Verdict {
     Refuse(CommandError),
     /// It waits for the end of CLIENT PAUSE.
     Postpone,
+    /// It waits until keys it may change have reached another server or not.
+    AwaitKeys,
+    /// It waits for its turn: snapshots hold back too much memory.
+    Slow,
 }
 
 impl Engine {
@@ -56,7 +60,7 @@ impl Engine {
             Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
             None => meta.flags.has(Flag::Write),
         };
-        if (writes || in_multi)
+        if !self.durability.is_fine()
             && let Some(error) = self.write_refusal(index, id, writes)
         {
             return Verdict::Refuse(error);
@@ -80,23 +84,43 @@ impl Engine {
         if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id, writes || may_replicate) {
             return Verdict::Postpone;
         }
+        if self.durability.slows_writers && self.grows_snapshots(index, id, writes || may_replicate) {
+            return Verdict::Slow;
+        }
         if in_multi && !self.table.get(id).runs_inside_multi() {
             return Verdict::Queue;
+        }
+        if self.migrations.hold_keys() && self.touches_migrating(index, id, args) {
+            return Verdict::AwaitKeys;
         }
         Verdict::Pass
     }
 
-    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does.
+    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does. PING is refused
+    /// too, as Redis does, so that those who only watch the server learn of it.
+    #[cold]
     fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
-        if self.durability.is_fine() {
-            return None;
-        }
+        let command = self.table.get(id);
         let queued_writes = || {
             let transaction = self.clients[index].transaction.as_ref();
             transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
         };
-        let concerned = writes || self.table.get(id).name == "exec" && queued_writes();
+        let concerned = writes || command.name == "ping" || command.name == "exec" && queued_writes();
         if concerned { self.disk_trouble() } else { None }
+    }
+
+    /// Whether a command may change what snapshots share. Inside MULTI it is only queued, so that EXEC waits for all.
+    #[cold]
+    fn grows_snapshots(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
+        let (client, command) = (&self.clients[index], self.table.get(id));
+        if client.flags.intersects(ClientFlags::DENY_BLOCKING) {
+            return false;
+        }
+        if client.flags.contains(ClientFlags::MULTI) {
+            let writes = |queue: &[(CommandId, _)]| queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write));
+            return command.name == "exec" && client.transaction.as_ref().is_some_and(|t| writes(&t.queue));
+        }
+        writes
     }
 
     #[cold]
@@ -120,6 +144,13 @@ impl Engine {
     /// Evicts until there is room for a command. The error when there is none and the command needs some.
     #[cold]
     fn make_room(&mut self, index: ClientIndex, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
+        if self.options.max_memory_clients != 0 && self.is_above_limit() {
+            // Clients go before keys do.
+            self.evict_clients();
+            if self.clients[index].closing() {
+                return Some(CommandError::OOM);
+            }
+        }
         let roomy = self.evict_to_limit();
         self.scripting.out_of_memory = !roomy;
         let command = self.table.get(id);

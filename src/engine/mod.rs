@@ -7,6 +7,8 @@
 pub mod access;
 pub mod apply;
 pub mod blocking;
+#[cfg(test)]
+mod command_page;
 pub mod commands;
 pub mod context;
 pub mod cron;
@@ -15,6 +17,7 @@ pub mod gate;
 pub mod intake;
 pub mod log_control;
 pub mod memory;
+pub mod migration;
 pub mod monitor;
 pub mod propagate;
 pub mod run;
@@ -53,6 +56,8 @@ pub enum Ask {
         /// Who asked, to be told if it fails.
         client: Option<ClientIndex>,
     },
+    /// Keys are to be sent to another server.
+    Migrate(Box<migration::Shipment>),
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged {
         /// Which.
@@ -60,8 +65,10 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
-    /// Kill the process as DEBUG SEGFAULT and its like ask.
+    /// Kill the process as DEBUG PANIC asks.
     Crash,
+    /// Let it crash as if it had gone astray in memory (DEBUG SEGFAULT).
+    Fault,
 }
 
 /// What SHUTDOWN was told about saving and waiting.
@@ -171,7 +178,7 @@ pub struct Senses {
     /// and the keys that differ. Errors: the key that is to blame and the reason.
     pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
-    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+    pub rewrite_config: fn(&str, &Config, bool) -> Result<(), String>,
     /// The bytes of the file at this path. Errors: the reason.
     pub read_file: fn(&str) -> Result<Vec<u8>, String>,
     /// Puts these bytes in place of the file at this path, whole or not at all. Errors: the reason.
@@ -266,6 +273,8 @@ pub struct Engine {
     /// Scripts and functions.
     pub scripting: scripting::Scripting,
     effects: Effects,
+    /// Keys on their way to other servers.
+    pub migrations: migration::Migrations,
     /// Log and snapshots.
     pub durability: durability::Durability,
     /// What is repeated in the append-only file.
@@ -278,7 +287,7 @@ pub struct Engine {
     cron: cron::CronState,
     spare_buffers: Vec<Vec<u8>>,
     /// Values handed to the reclaim thread that it has not freed yet.
-    pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub reclaim_pending: std::sync::Arc<crate::keyspace::Unfreed>,
 }
 
 impl Engine {
@@ -322,6 +331,7 @@ impl Engine {
             debug: commands::debug::Switches::default(),
             scripting,
             effects: Effects::default(),
+            migrations: migration::Migrations::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
             unit_depth: 0,
@@ -461,6 +471,10 @@ impl Engine {
         const MOST_SPARES: usize = 64;
         let client = &mut self.clients[index];
         client.sent = 0;
+        if self.debug.keep_reply_buffers {
+            client.out.clear();
+            return;
+        }
         let mut buffer = client.out.take();
         if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
             buffer.clear();
@@ -471,6 +485,10 @@ impl Engine {
     /// Dropped values that are to be freed where it stalls nobody.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
         let garbage = std::mem::take(&mut self.keyspace.garbage);
+        if self.durability.writes_snapshot() {
+            // What a snapshot shares of it stays.
+            self.durability.held_back.garbage += garbage.iter().map(Garbage::approximate_bytes).sum::<usize>();
+        }
         self.stats.reclaimed += garbage.iter().map(|garbage| garbage.len() as u64).sum::<u64>();
         garbage
     }

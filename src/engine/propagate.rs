@@ -2,12 +2,13 @@
 //! them as one stream of bytes; the rim brings it to the append-only file (and to replicas).
 //!
 //! Promises: a unit (a command, a whole EXEC, a whole script) appears whole, between MULTI and EXEC when it is more than
-//! one request; a key that expired or was evicted appears as DEL before the request that found it so; nothing relative
+//! one request; a key that expired or was evicted appears as DEL before the request that found it so, fields that expired as HDEL; nothing relative
 //! to the clock or to chance appears.
 
 use super::Engine;
 use crate::base::ids::{DbIndex, UnixMs};
 use crate::command::{Args, Propagate};
+use crate::keyspace::Removal;
 use crate::persist::aof::{append_request, append_timestamp};
 
 /// The stream being written.
@@ -65,15 +66,20 @@ impl Propagation {
     }
 
     /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
-    /// first one's stands with its SELECT between them too.
-    pub fn end_unit(&mut self) {
+    /// first one's stands with its SELECT between them too. Whether there was any request.
+    pub fn end_unit(&mut self) -> bool {
         if self.unit_len > 1 {
             let mut multi = Vec::new();
             append_request(&mut multi, [&b"MULTI"[..]]);
             self.bytes.splice(self.unit_start..self.unit_start, multi);
             append_request(&mut self.bytes, [&b"EXEC"[..]]);
         }
-        self.unit_len = 0;
+        std::mem::take(&mut self.unit_len) > 0
+    }
+
+    /// Bytes that are not taken yet.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 
@@ -94,17 +100,29 @@ impl Engine {
         }
     }
 
-    /// Adds the keys that went because of their deadline or for want of memory.
+    /// Adds the keys that went because of their deadline or for want of memory, and the fields that expired.
     pub(super) fn propagate_removals(&mut self) {
-        for (db, key) in self.keyspace.log.take_removals() {
-            self.propagation.add(db, self.now, [&b"DEL"[..], &key].into_iter());
+        for removal in self.keyspace.log.take_removals() {
+            self.add_removal(&removal);
+        }
+    }
+
+    fn add_removal(&mut self, removal: &Removal) {
+        match removal {
+            Removal::Key(db, key) => self.propagation.add(*db, self.now, [&b"DEL"[..], key].into_iter()),
+            Removal::Fields(db, key, fields) => {
+                let mut parts: Vec<&[u8]> = Vec::with_capacity(2 + fields.len());
+                parts.extend([&b"HDEL"[..], key]);
+                parts.extend(fields.iter().map(|field| &**field));
+                self.propagation.add(*db, self.now, parts.into_iter());
+            }
         }
     }
 
     /// The same outside any unit: each key is a unit of its own.
     pub(super) fn propagate_removals_alone(&mut self) {
-        for (db, key) in self.keyspace.log.take_removals() {
-            self.propagation.add(db, self.now, [&b"DEL"[..], &key].into_iter());
+        for removal in self.keyspace.log.take_removals() {
+            self.add_removal(&removal);
             self.propagation.end_unit();
         }
     }

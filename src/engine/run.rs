@@ -98,7 +98,12 @@ impl Engine {
                 client.out.simple("QUEUED");
             }
             Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
-            Verdict::Postpone => self.postpone(index, id, args),
+            Verdict::Postpone => self.postpone(index, args),
+            Verdict::AwaitKeys => self.postpone_for_migration(index, args),
+            Verdict::Slow => {
+                self.hold(index, BlockedOn::Slowed, args);
+                self.durability.slowed.push(index);
+            }
         }
     }
 
@@ -156,8 +161,8 @@ impl Engine {
         self.unit_depth += 1;
         let result = self.call(index, id, args, ready_key);
         self.unit_depth -= 1;
-        if self.unit_depth == 0 && self.propagation.on {
-            self.propagation.end_unit();
+        if self.unit_depth == 0 && self.propagation.on && self.propagation.end_unit() {
+            self.note_logged(index);
         }
         let ended_ns = (self.senses.monotonic_ns)();
         let took_ns = ended_ns.saturating_sub(started_ns);
@@ -166,6 +171,7 @@ impl Engine {
             Ok(Outcome::Done) => false,
             Ok(Outcome::Wait(wait)) => {
                 if ready_key.is_some() {
+                    self.look_later(index, wait.retry);
                     return true;
                 }
                 if !self.clients[index].flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::MULTI) {
@@ -184,6 +190,12 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                for remark in self.effects.remarks.drain(..) {
+                    tracing::debug!(target: "verbose", "{remark}");
+                }
+                if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
+                    self.close_for_output(index);
+                }
                 true
             }
         };
@@ -292,11 +304,13 @@ impl Engine {
         }
         let ticket = self.blocking.ticket();
         let client = &mut self.clients[index];
-        self.blocking.add(client.db, &keys, wait.until, ticket, index);
+        let wakes = wait.until.into_iter().chain(wait.retry).min();
+        self.blocking.add(client.db, &keys, wakes, ticket, index);
         client.blocked = Some(Box::new(Blocked {
             on: BlockedOn::Keys { kind: wait.kind, keys, on_timeout: wait.on_timeout },
             db: client.db,
             until: wait.until,
+            retry: wait.retry,
             command: id,
             args: wait.again.unwrap_or_else(|| args.to_owned()),
             ticket,
@@ -306,18 +320,47 @@ impl Engine {
         self.listening_changed();
     }
 
-    /// Holds WAIT until its time is over, for want of replicas to acknowledge anything.
-    pub(crate) fn wait_for_replicas(&mut self, index: ClientIndex, args: Args<'_>, timeout_ms: i64) {
+    /// Sets the moment at which a waiting client is to look again.
+    fn look_later(&mut self, index: ClientIndex, retry: Option<UnixMs>) {
+        let Some(blocked) = self.clients[index].blocked.as_deref_mut().filter(|blocked| blocked.retry != retry) else {
+            return;
+        };
+        let before = blocked.wakes();
+        blocked.retry = retry;
+        self.blocking.change_timeout(before, blocked.wakes(), blocked.ticket, index);
+    }
+
+    /// Lets a client whose moment to look again has come run its command again for each of its keys.
+    pub(crate) fn look_again(&mut self, index: ClientIndex) {
+        let Some(blocked) = &self.clients[index].blocked else { return };
+        let BlockedOn::Keys { keys, .. } = &blocked.on else { return };
+        let (id, args, keys) = (blocked.command, blocked.args.clone(), keys.clone());
+        for key in keys {
+            self.lend_buffer(index);
+            let mark = self.clients[index].out.mark();
+            if !self.run(index, id, args.as_args(), Some(&key)) {
+                self.take_back_unwanted(index, mark);
+                self.release_blocked(index);
+                self.resume(index);
+                self.settle(index);
+                return;
+            }
+        }
+    }
+
+    /// Holds WAIT or WAITAOF until its time is over, unless what it waits for comes first.
+    pub(crate) fn wait_for_others(&mut self, index: ClientIndex, on: BlockedOn, args: Args<'_>, timeout_ms: i64) {
         let ticket = self.blocking.ticket();
         let until = (timeout_ms > 0).then(|| UnixMs(self.now.0.saturating_add(timeout_ms)));
         let id = self.clients[index].last_command;
         self.blocking.add(self.clients[index].db, &[], until, ticket, index);
         let client = &mut self.clients[index];
         client.blocked = Some(Box::new(Blocked {
-            on: BlockedOn::Replicas,
+            on,
             db: client.db,
             until,
-            command: self.table.find_top(b"wait").unwrap_or(id),
+            retry: None,
+            command: id,
             args: args.to_owned(),
             ticket,
             since: self.now,
@@ -333,6 +376,7 @@ impl Engine {
             on,
             db: client.db,
             until: None,
+            retry: None,
             command: client.last_command,
             args: args.to_owned(),
             ticket,
@@ -351,20 +395,25 @@ impl Engine {
     }
 
     /// Holds a command until CLIENT PAUSE ends.
-    fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
-        let ticket = self.blocking.ticket();
-        let client = &mut self.clients[index];
-        client.blocked = Some(Box::new(Blocked {
-            on: BlockedOn::Pause,
-            db: client.db,
-            until: None,
-            command: id,
-            args: args.to_owned(),
-            ticket,
-            since: self.now,
-            ran_for: std::time::Duration::ZERO,
-        }));
+    fn postpone(&mut self, index: ClientIndex, args: Args<'_>) {
+        self.hold(index, BlockedOn::Pause, args);
         self.paused.push(index);
+    }
+
+    /// Holds a command until its keys have reached another server or not.
+    fn postpone_for_migration(&mut self, index: ClientIndex, args: Args<'_>) {
+        self.hold(index, BlockedOn::MigratingKeys, args);
+        self.migrations.waiting.push(index);
+    }
+
+    /// Runs a command that was held once more, from its beginning.
+    pub(super) fn execute_held(&mut self, index: ClientIndex) {
+        if let Some(blocked) = self.clients[index].blocked.take() {
+            self.execute(index, blocked.args.as_args());
+            if self.clients[index].blocked.is_none() {
+                self.resume(index);
+            }
+        }
     }
 
     /// Takes a client out of the waiting lists; what it waited for is returned.
@@ -372,12 +421,19 @@ impl Engine {
         let blocked = self.clients[index].blocked.take()?;
         match &blocked.on {
             BlockedOn::Keys { keys, .. } => {
-                self.blocking.remove(blocked.db, keys, blocked.until, blocked.ticket);
+                self.blocking.remove(blocked.db, keys, blocked.wakes(), blocked.ticket);
                 self.listening_changed();
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
-            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
+            BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
+            BlockedOn::Log { .. } => {
+                self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket);
+                self.durability.log_waiters.retain(|&other| other != index);
+            }
+            BlockedOn::Migration => {}
+            BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
+            BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -402,7 +458,20 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause | BlockedOn::Save) => {}
+            (None, &BlockedOn::Log { offset, .. }) => {
+                let local = self.durability.log.is_some() && offset <= self.durability.durable_offset();
+                reply.array(2);
+                reply.integer(local as i64);
+                reply.integer(0);
+            }
+            (
+                None,
+                BlockedOn::Pause
+                | BlockedOn::Save
+                | BlockedOn::Migration
+                | BlockedOn::MigratingKeys
+                | BlockedOn::Slowed,
+            ) => {}
         }
         self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
@@ -415,12 +484,7 @@ impl Engine {
         self.pause = super::Pause::default();
         self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
         for index in std::mem::take(&mut self.paused) {
-            if let Some(blocked) = self.clients[index].blocked.take() {
-                self.execute(index, blocked.args.as_args());
-                if self.clients[index].blocked.is_none() {
-                    self.resume(index);
-                }
-            }
+            self.execute_held(index);
         }
     }
 }

@@ -234,9 +234,12 @@ impl Engine {
         };
         self.scripting.running = None;
         let script = &mut self.clients[index];
+        let stamp = script.stamp;
         let protocol = script.out.protocol();
         script.out.clear();
         script.out.shrink_to(KEPT_REPLY_BYTES);
+        // What its commands may have revealed, the reply of the script may.
+        self.stamp_as(caller, stamp);
         let failed = self.finish_script(caller, &host, returned, &runnable, protocol)?;
         // An error that a command of the script gave is in the figures; that the script failed of it is not yet.
         if failed && let Some(id) = self.table.find_top(args.at(0)) {

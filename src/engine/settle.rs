@@ -189,6 +189,8 @@ impl Engine {
 /// Whether what happened to a key may end somebody's wait for it. Of a stream only new entries do, and the end of a group.
 fn may_serve(event: Event, modified: bool) -> bool {
     match event.class {
+        // Released entries can be claimed at once.
+        _ if event == Event::XNACK => true,
         EventClass::Stream => event == Event::XADD || event == Event::XGROUP_DESTROY,
         _ => modified,
     }

@@ -1,12 +1,18 @@
 //! Hashes: fields with values, held in `object::Hash`.
 //!
-//! Promise: a failed command leaves the hash as it was. Left out: deadlines of fields, and with them HGETEX and HSETEX.
+//! Promise: a failed command leaves the hash as it was. Fields whose deadline has passed are seen by none but HLEN and
+//! HDEL, which count what nobody has removed yet, as in Redis; a command that names such a field removes it on the way.
+//! The commands that set and tell deadlines are in `hashes/deadlines.rs` and `hashes/valued.rs`.
+
+mod deadlines;
+mod valued;
 
 use super::elements::{RandomCount, ScanOptions, bulk_item, random_count, scan_cursor, scan_reply};
 use crate::base::num::LongDouble;
 use crate::command::{Args, Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
 use crate::keyspace::Event;
 use crate::object::Hash;
+use crate::object::hash::{FIELD_MAX_BYTES, Lookup};
 use crate::resp::reply::Reply;
 use crate::structs::listpack::{Item, Listpack};
 
@@ -21,7 +27,18 @@ pub const COMMANDS: &[Bound<DataHandler>] = &[
     data("hkeys", hkeys),
     data("hvals", hvals),
     data("hdel", hdel),
-    data("hgetdel", hgetdel),
+    data("hgetdel", valued::hgetdel),
+    data("hgetex", valued::hgetex),
+    data("hsetex", valued::hsetex),
+    data("hexpire", deadlines::hexpire),
+    data("hpexpire", deadlines::hpexpire),
+    data("hexpireat", deadlines::hexpireat),
+    data("hpexpireat", deadlines::hpexpireat),
+    data("httl", deadlines::httl),
+    data("hpttl", deadlines::hpttl),
+    data("hexpiretime", deadlines::hexpiretime),
+    data("hpexpiretime", deadlines::hpexpiretime),
+    data("hpersist", deadlines::hpersist),
     data("hexists", hexists),
     data("hlen", hlen),
     data("hstrlen", hstrlen),
@@ -53,13 +70,32 @@ fn set_all(cx: &mut DataCx<'_>, name: &str) -> Result<usize, CommandError> {
     for at in (0..pairs.len()).step_by(2) {
         fits(pairs.at(at), pairs.at(at + 1).len())?;
     }
-    let hash = cx.db.edit_or_create::<Hash>(key, || room_for(pairs))?;
+    let moment = cx.db.field_moment();
+    let mut hash = cx.db.edit_or_create::<Hash>(key, || room_for(pairs))?;
+    if hash.may_be_due(moment) {
+        cx.db.expire_fields(key, pairs.iter().step_by(2));
+        hash = cx.db.edit_or_create(key, || room_for(pairs))?;
+    }
+    let was_timed = hash.has_deadlines();
     let mut made = 0;
     for at in (0..pairs.len()).step_by(2) {
         made += usize::from(hash.set(pairs.at(at), pairs.at(at + 1), cx.limits));
     }
+    if was_timed {
+        cx.db.fields_changed(key);
+    }
     cx.db.changed_by(key, Event::HSET, pairs.len() / 2);
     Ok(made)
+}
+
+/// The hash under a key, made when it is missing, after the field has been removed if it is gone.
+#[inline]
+fn edit_for<'c>(cx: &'c mut DataCx<'_>, key: &[u8], field: &[u8]) -> Result<&'c mut Hash, CommandError> {
+    let moment = cx.db.field_moment();
+    if cx.db.edit_or_create::<Hash>(key, Hash::new)?.may_be_due(moment) {
+        cx.db.expire_fields(key, std::iter::once(field));
+    }
+    Ok(cx.db.edit_or_create(key, Hash::new)?)
 }
 
 /// A new hash with room for these pairs; what is too much for a packed one is not made room for.
@@ -72,26 +108,36 @@ fn room_for(pairs: Args<'_>) -> Hash {
 /// Checks that a field and its value fit one entry.
 #[inline]
 fn fits(field: &[u8], value_len: usize) -> Result<(), CommandError> {
-    if field.len() + value_len > u32::MAX as usize { Err(CommandError::STRING_TOO_LONG) } else { Ok(()) }
+    // Eight bytes are kept for a deadline.
+    if field.len() > FIELD_MAX_BYTES || field.len() + value_len > u32::MAX as usize - 8 {
+        return Err(CommandError::STRING_TOO_LONG);
+    }
+    Ok(())
 }
 
 fn hsetnx(cx: &mut DataCx<'_>) -> CmdResult {
     let (key, field, value) = (cx.args.at(1), cx.args.at(2), cx.args.at(3));
     fits(field, value.len())?;
-    let hash = cx.db.edit_or_create::<Hash>(key, Hash::new)?;
+    let limits = cx.limits;
+    let hash = edit_for(cx, key, field)?;
     if hash.contains(field) {
         cx.reply.integer(0);
         return Ok(Outcome::Done);
     }
-    hash.set(field, value, cx.limits);
+    hash.set(field, value, limits);
     cx.db.changed(key, Event::HSET);
     cx.reply.integer(1);
     Ok(Outcome::Done)
 }
 
 fn hget(cx: &mut DataCx<'_>) -> CmdResult {
-    let hash = cx.db.get::<Hash>(cx.args.at(1))?;
-    bulk_or_null(cx.reply, hash.and_then(|hash| hash.get(cx.args.at(2))));
+    let (key, field, moment) = (cx.args.at(1), cx.args.at(2), cx.db.field_moment());
+    let found = cx.db.get::<Hash>(key)?.map_or(Lookup::Missing, |hash| hash.look(field, moment));
+    let expired = matches!(found, Lookup::Expired);
+    bulk_or_null(cx.reply, found.live());
+    if expired {
+        cx.db.expire_fields(key, std::iter::once(field));
+    }
     Ok(Outcome::Done)
 }
 
@@ -103,22 +149,29 @@ fn bulk_or_null(reply: &mut Reply, value: Option<Item<'_>>) {
 }
 
 fn hmget(cx: &mut DataCx<'_>) -> CmdResult {
-    let hash = cx.db.get::<Hash>(cx.args.at(1))?;
-    let fields = cx.args.from(2);
+    let (key, fields, moment) = (cx.args.at(1), cx.args.from(2), cx.db.field_moment());
+    let hash = cx.db.get::<Hash>(key)?;
+    let mut expired = false;
     cx.reply.array(fields.len());
     for field in fields.iter() {
-        bulk_or_null(cx.reply, hash.and_then(|hash| hash.get(field)));
+        let found = hash.map_or(Lookup::Missing, |hash| hash.look(field, moment));
+        expired |= matches!(found, Lookup::Expired);
+        bulk_or_null(cx.reply, found.live());
+    }
+    if expired {
+        cx.db.expire_fields(key, fields.iter());
     }
     Ok(Outcome::Done)
 }
 
 fn hgetall(cx: &mut DataCx<'_>) -> CmdResult {
+    let moment = cx.db.field_moment();
     let Some(hash) = cx.db.get::<Hash>(cx.args.at(1))? else {
         cx.reply.map(0);
         return Ok(Outcome::Done);
     };
-    cx.reply.map(hash.len());
-    hash.for_each(|field, value| {
+    cx.reply.map(hash.len() - hash.due_len(moment));
+    hash.for_each_live(moment, |field, value| {
         bulk_item(cx.reply, field);
         bulk_item(cx.reply, value);
     });
@@ -134,12 +187,13 @@ fn hvals(cx: &mut DataCx<'_>) -> CmdResult {
 }
 
 fn halves(cx: &mut DataCx<'_>, write: impl Fn(&mut Reply, Item<'_>, Item<'_>)) -> CmdResult {
+    let moment = cx.db.field_moment();
     let Some(hash) = cx.db.get::<Hash>(cx.args.at(1))? else {
         cx.reply.empty_array();
         return Ok(Outcome::Done);
     };
-    cx.reply.array(hash.len());
-    hash.for_each(|field, value| write(cx.reply, field, value));
+    cx.reply.array(hash.len() - hash.due_len(moment));
+    hash.for_each_live(moment, |field, value| write(cx.reply, field, value));
     Ok(Outcome::Done)
 }
 
@@ -149,58 +203,37 @@ fn hdel(cx: &mut DataCx<'_>) -> CmdResult {
         cx.reply.integer(0);
         return Ok(Outcome::Done);
     };
+    let was_timed = hash.has_deadlines();
     let removed = cx.args.from(2).iter().filter(|field| hash.remove(field)).count();
-    let is_empty = hash.is_empty();
-    removed_from(cx, key, removed, is_empty);
+    removed_from(cx, key, removed, was_timed);
     cx.reply.integer(removed as i64);
     Ok(Outcome::Done)
 }
 
-fn removed_from(cx: &mut DataCx<'_>, key: &[u8], removed: usize, is_empty: bool) {
-    if removed > 0 {
-        cx.db.changed_by(key, Event::HDEL, removed);
+/// Says that fields were removed by a command, and removes the key with the last one.
+fn removed_from(cx: &mut DataCx<'_>, key: &[u8], removed: usize, was_timed: bool) {
+    if removed == 0 {
+        return;
     }
-    if is_empty {
-        cx.db.delete_if_empty::<Hash>(key);
+    cx.db.changed_by(key, Event::HDEL, removed);
+    if !cx.db.delete_if_empty::<Hash>(key) && was_timed {
+        cx.db.fields_changed(key);
     }
-}
-
-/// HGETDEL key FIELDS number field... (Redis 8.0), repeated as HDEL.
-fn hgetdel(cx: &mut DataCx<'_>) -> CmdResult {
-    let (key, fields) = (cx.args.at(1), cx.args.from(4));
-    let kind = cx.db.kind(key);
-    if kind.is_some_and(|kind| kind != crate::object::Kind::Hash) {
-        return Err(CommandError::WRONG_TYPE);
-    }
-    if !cx.args.is(2, "FIELDS") {
-        return Err(CommandError::FIELDS_MISSING);
-    }
-    let number = cx.integer(3).ok().filter(|number| *number > 0).ok_or(CommandError::NUMFIELDS_NOT_POSITIVE)?;
-    if number as usize != fields.len() {
-        return Err(CommandError::NUMFIELDS_MISMATCH);
-    }
-    cx.reply.array(fields.len());
-    let Some(hash) = cx.db.edit::<Hash>(key)? else {
-        fields.iter().for_each(|_| cx.reply.null());
-        return Ok(Outcome::Done);
-    };
-    let mut removed = 0;
-    for field in fields.iter() {
-        bulk_or_null(cx.reply, hash.get(field));
-        removed += usize::from(hash.remove(field));
-    }
-    let is_empty = hash.is_empty();
-    if removed > 0 {
-        let parts: Vec<&[u8]> = [&b"HDEL"[..], key].into_iter().chain(fields.iter()).collect();
-        cx.effects.propagate_instead(&parts);
-    }
-    removed_from(cx, key, removed, is_empty);
-    Ok(Outcome::Done)
 }
 
 fn hexists(cx: &mut DataCx<'_>) -> CmdResult {
-    let found = cx.db.get::<Hash>(cx.args.at(1))?.is_some_and(|hash| hash.contains(cx.args.at(2)));
-    cx.reply.integer(i64::from(found));
+    tell_of(cx, |_| 1)
+}
+
+/// Tells a number of a field's value, 0 of a missing one.
+fn tell_of(cx: &mut DataCx<'_>, number: impl Fn(Item<'_>) -> i64) -> CmdResult {
+    let (key, field, moment) = (cx.args.at(1), cx.args.at(2), cx.db.field_moment());
+    let found = cx.db.get::<Hash>(key)?.map_or(Lookup::Missing, |hash| hash.look(field, moment));
+    let expired = matches!(found, Lookup::Expired);
+    cx.reply.integer(found.live().map_or(0, number));
+    if expired {
+        cx.db.expire_fields(key, std::iter::once(field));
+    }
     Ok(Outcome::Done)
 }
 
@@ -211,28 +244,28 @@ fn hlen(cx: &mut DataCx<'_>) -> CmdResult {
 }
 
 fn hstrlen(cx: &mut DataCx<'_>) -> CmdResult {
-    let value = cx.db.get::<Hash>(cx.args.at(1))?.and_then(|hash| hash.get(cx.args.at(2)));
-    cx.reply.integer(value.map_or(0, |value| value.len()) as i64);
-    Ok(Outcome::Done)
+    tell_of(cx, |value| value.len() as i64)
 }
 
 fn hincrby(cx: &mut DataCx<'_>) -> CmdResult {
     let (key, field) = (cx.args.at(1), cx.args.at(2));
     let increment = cx.integer(3)?;
     fits(field, 20)?;
-    let hash = cx.db.edit_or_create::<Hash>(key, Hash::new)?;
+    let limits = cx.limits;
+    let hash = edit_for(cx, key, field)?;
     let old = match hash.get(field) {
         Some(item) => item.to_int().ok_or(CommandError::HASH_NOT_INTEGER)?,
         None => 0,
     };
     let value = old.checked_add(increment).ok_or(CommandError::OVERFLOW)?;
-    hash.set(field, itoa::Buffer::new().format(value).as_bytes(), cx.limits);
+    hash.set_keeping(field, itoa::Buffer::new().format(value).as_bytes(), limits);
     cx.db.changed(key, Event::HINCRBY);
     cx.reply.integer(value);
     Ok(Outcome::Done)
 }
 
-/// Repeated as HSET of the result, so that no other precision or format can give another.
+/// Repeated as HSET of the result, so that no other precision or format can give another; as HSETEX where that would take
+/// the field's deadline away.
 fn hincrbyfloat(cx: &mut DataCx<'_>) -> CmdResult {
     const LONGEST_RESULT: usize = 5 * 1024;
     let (key, field) = (cx.args.at(1), cx.args.at(2));
@@ -241,7 +274,8 @@ fn hincrbyfloat(cx: &mut DataCx<'_>) -> CmdResult {
         return Err(CommandError::INCREMENT_NOT_FINITE);
     }
     fits(field, LONGEST_RESULT)?;
-    let hash = cx.db.edit_or_create::<Hash>(key, Hash::new)?;
+    let limits = cx.limits;
+    let hash = edit_for(cx, key, field)?;
     let old = match hash.get(field) {
         Some(Item::Int(value)) => LongDouble::from(value),
         Some(Item::Bytes(bytes)) => LongDouble::parse(bytes).ok_or(CommandError::HASH_NOT_FLOAT)?,
@@ -252,15 +286,21 @@ fn hincrbyfloat(cx: &mut DataCx<'_>) -> CmdResult {
         return Err(CommandError::NAN_OR_INFINITY);
     }
     let text = value.to_human();
-    hash.set(field, &text, cx.limits);
+    let timed = hash.has_deadlines() && hash.deadline(field).flatten().is_some();
+    hash.set_keeping(field, &text, limits);
     cx.db.changed(key, Event::HINCRBYFLOAT);
-    cx.effects.propagate_instead(&[b"HSET", key, field, &text]);
+    if timed {
+        cx.effects.propagate_instead(&[b"HSETEX", key, b"KEEPTTL", b"FIELDS", b"1", field, &text]);
+    } else {
+        cx.effects.propagate_instead(&[b"HSET", key, field, &text]);
+    }
     cx.reply.bulk(&text);
     Ok(Outcome::Done)
 }
 
 fn hrandfield(cx: &mut DataCx<'_>) -> CmdResult {
     let (count, with_values) = random_count(cx, "WITHVALUES")?;
+    let moment = cx.db.field_moment();
     let Some(hash) = cx.db.get::<Hash>(cx.args.at(1))? else {
         match count {
             RandomCount::One => cx.reply.null(),
@@ -281,15 +321,19 @@ fn hrandfield(cx: &mut DataCx<'_>) -> CmdResult {
         }
     };
     match count {
-        RandomCount::One => bulk_or_null(reply, hash.random(rng).map(|(field, _)| field)),
+        RandomCount::One => bulk_or_null(reply, hash.random_live(rng, moment).map(|(field, _)| field)),
         RandomCount::Distinct(count) => {
-            header(reply, count.min(hash.len()));
-            hash.random_distinct(rng, count, &mut |field, value| write(reply, field, value));
+            header(reply, count.min(hash.len() - hash.due_len(moment)));
+            hash.random_distinct_live(rng, count, moment, &mut |field, value| write(reply, field, value));
         }
-        RandomCount::Repeated(count) => {
+        RandomCount::Repeated { .. } if hash.len() == hash.due_len(moment) => header(reply, 0),
+        RandomCount::Repeated { count, most_bytes } => {
             header(reply, count);
-            for (field, value) in (0..count).filter_map(|_| hash.random(rng)) {
+            for (field, value) in (0..count).filter_map(|_| hash.random_live(rng, moment)) {
                 write(reply, field, value);
+                if reply.len() > most_bytes {
+                    return Err(CommandError::REPLY_TOO_LONG);
+                }
             }
         }
     }
@@ -298,6 +342,7 @@ fn hrandfield(cx: &mut DataCx<'_>) -> CmdResult {
 
 fn hscan(cx: &mut DataCx<'_>) -> CmdResult {
     let cursor = scan_cursor(cx.args)?;
+    let moment = cx.db.field_moment();
     let mut page = Reply::new(cx.reply.protocol());
     let Some(hash) = cx.db.get::<Hash>(cx.args.at(1))? else {
         scan_reply(cx.reply, 0, 0, &page);
@@ -305,7 +350,7 @@ fn hscan(cx: &mut DataCx<'_>) -> CmdResult {
     };
     let options = ScanOptions::parse(cx.args, Some("NOVALUES"))?;
     let mut count = 0;
-    let next = hash.scan(cursor, options.count, &mut |field, value| {
+    let next = hash.scan_live(cursor, options.count, moment, &mut |field, value| {
         if options.admits(field) {
             bulk_item(&mut page, field);
             count += 1;
@@ -318,6 +363,10 @@ fn hscan(cx: &mut DataCx<'_>) -> CmdResult {
     scan_reply(cx.reply, next, count, &page);
     Ok(Outcome::Done)
 }
+
+#[cfg(test)]
+#[path = "hashes/tests.rs"]
+mod deadline_tests;
 
 #[cfg(test)]
 mod tests {
@@ -372,18 +421,6 @@ mod tests {
         assert_eq!(bench.run("HGETALL none"), "%0\r\n");
         assert_eq!(bench.run("HRANDFIELD h 5 WITHVALUES"), "*1\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n");
         assert_eq!(bench.run("HRANDFIELD h -2"), "*2\r\n$1\r\na\r\n$1\r\na\r\n");
-    }
-
-    #[test]
-    fn hgetdel_is_repeated_as_hdel() {
-        let mut bench = Bench::new();
-        bench.run("HSET h a 1 b 2");
-        bench.events();
-        assert_eq!(bench.run("HGETDEL h FIELDS 2 a x"), "*2\r\n$1\r\n1\r\n$-1\r\n");
-        assert_eq!(bench.propagated(), ["HDEL h a x"]);
-        assert_eq!(bench.run("HGETDEL h FIELDS 1 b"), "*1\r\n$1\r\n2\r\n");
-        assert_eq!(bench.events(), ["hdel h", "hdel h", "del h"]);
-        assert_eq!(bench.run("HGETDEL h FIELDS 1 b"), "*1\r\n$-1\r\n");
     }
 
     #[test]

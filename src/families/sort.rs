@@ -224,11 +224,12 @@ impl<'a> Pattern<'a> {
             Pattern::Key { before, after, field } => (before, after, field),
         };
         let key = [before, element, after].concat();
+        let moment = db.field_moment();
         let Some(object) = db.read(&key) else { return found(None) };
         let mut digits = itoa::Buffer::new();
         match (field, object.body()) {
             (None, body) => found(Text::of(body).map(|text| text.bytes(&mut digits))),
-            (Some(field), Body::Payload(container)) => field_of(container, field, found),
+            (Some(field), Body::Payload(container)) => field_of(container, field, moment, found),
             (Some(_), _) => found(None),
         }
     }
@@ -350,9 +351,9 @@ fn len(container: &Container) -> usize {
     list.or_else(set).or_else(sorted_set).unwrap_or(0)
 }
 
-/// Hands over the value of a hash's field, if the container is a hash and has it.
-fn field_of<R>(container: &Container, field: &[u8], found: impl FnOnce(Option<&[u8]>) -> R) -> R {
-    let value = Hash::of(container).and_then(|hash| hash.get(field));
+/// Hands over the value of a hash's field, if the container is a hash and has it at a moment.
+fn field_of<R>(container: &Container, field: &[u8], moment: u64, found: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    let value = Hash::of(container).and_then(|hash| hash.look(field, moment).live());
     let mut digits = [0; 24];
     found(value.as_ref().map(|item| item.as_str_buf(&mut digits)))
 }

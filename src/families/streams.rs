@@ -1,7 +1,8 @@
 //! Streams: entries under rising ids, and the consumer groups that read them, held in `object::Stream`.
 //!
 //! Here are the table, ids, ranges and deletions; in `streams/`: additions and trimming (`add.rs`), reading with and
-//! without a group (`read.rs`), groups (`groups.rs`), pending entries (`pending.rs`), XINFO (`info.rs`).
+//! without a group (`read.rs`), groups (`groups.rs`), pending entries (`pending.rs`), deletions that mind them
+//! (`refs.rs`), XINFO (`info.rs`).
 //! Promises: a failed command leaves the stream as it was; what depends on the clock or on chance is repeated with the
 //! ids and moments it chose.
 
@@ -10,11 +11,12 @@ mod groups;
 mod info;
 mod pending;
 mod read;
+mod refs;
 #[cfg(test)]
 mod tests;
 
 use super::elements::bulk_item;
-use crate::command::{Bound, CmdResult, CommandError, DataCx, DataHandler, Effects, Outcome, data};
+use crate::command::{Args, Bound, CmdResult, CommandError, DataCx, DataHandler, Effects, Outcome, data};
 use crate::keyspace::Event;
 use crate::object::Stream;
 use crate::object::stream::{Entry, StreamId};
@@ -29,6 +31,9 @@ pub const COMMANDS: &[Bound<DataHandler>] = &[
     data("xrange", xrange),
     data("xrevrange", xrevrange),
     data("xdel", xdel),
+    data("xdelex", refs::xdelex),
+    data("xackdel", refs::xackdel),
+    data("xnack", refs::xnack),
     data("xsetid", xsetid),
     data("xread", read::xread),
     data("xreadgroup", read::xreadgroup),
@@ -157,7 +162,11 @@ fn id(text: &[u8]) -> Result<StreamId, CommandError> {
 
 /// All ids from an argument on. The error is for later: whether there is a stream comes first.
 fn ids(cx: &DataCx<'_>, at: usize) -> Result<SmallVec<[StreamId; 8]>, CommandError> {
-    cx.args.from(at).iter().map(id).collect()
+    ids_of(cx.args.from(at))
+}
+
+fn ids_of(texts: Args<'_>) -> Result<SmallVec<[StreamId; 8]>, CommandError> {
+    texts.iter().map(id).collect()
 }
 
 /// One end of a range, and whether it is left out itself.
@@ -194,6 +203,10 @@ fn write_id(reply: &mut Reply, id: StreamId) {
 fn write_entry(reply: &mut Reply, entry: &Entry<'_>) {
     reply.array(2);
     write_id(reply, entry.id);
+    write_fields(reply, entry);
+}
+
+fn write_fields(reply: &mut Reply, entry: &Entry<'_>) {
     reply.array(2 * entry.len());
     for (field, value) in entry.fields() {
         bulk_item(reply, field);

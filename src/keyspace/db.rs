@@ -33,8 +33,8 @@ pub enum Presence {
 
 /// A database that may be changed.
 pub struct DbMut<'a> {
-    keyspace: &'a mut Keyspace,
-    index: DbIndex,
+    pub(super) keyspace: &'a mut Keyspace,
+    pub(super) index: DbIndex,
 }
 
 impl<'a> DbMut<'a> {
@@ -63,12 +63,12 @@ impl<'a> DbMut<'a> {
     }
 
     #[inline]
-    fn table(&self) -> &Table<Object> {
+    pub(super) fn table(&self) -> &Table<Object> {
         &self.keyspace.dbs[self.index.0 as usize]
     }
 
     #[inline]
-    fn table_mut(&mut self) -> &mut Table<Object> {
+    pub(super) fn table_mut(&mut self) -> &mut Table<Object> {
         &mut self.keyspace.dbs[self.index.0 as usize]
     }
 
@@ -157,7 +157,17 @@ impl<'a> DbMut<'a> {
         }
     }
 
-    /// The record of a key, leaving no trace (OBJECT, checks before a change ...).
+    /// The record of a key, of which OBJECT tells: counts a hit or miss and leaves no other trace.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Object> {
+        if self.contains(key) {
+            self.keyspace.stats.hits += 1;
+        } else {
+            self.keyspace.stats.misses += 1;
+        }
+        self.peek(key)
+    }
+
+    /// The record of a key, leaving no trace (checks before a change ...).
     #[inline]
     pub fn peek(&mut self, key: &[u8]) -> Option<&Object> {
         let hash = hash(key);
@@ -292,7 +302,9 @@ impl<'a> DbMut<'a> {
         }
         let access = &mut keyspace.access;
         object.set_clock(if access.lfu { access.accessed(object.clock()) } else { access.fresh() });
+        let had_parts = object.has_timed_parts();
         let old = object.replace_body(body, 0);
+        let parts_differ = had_parts || object.has_timed_parts();
         let deadline = match expiry {
             Expiry::Keep => old_deadline,
             Expiry::At(at) => Some(at.0 as u64),
@@ -300,6 +312,9 @@ impl<'a> DbMut<'a> {
         };
         if deadline != old_deadline {
             table.set_deadline(hash, key, deadline);
+        }
+        if parts_differ {
+            table.parts_changed(hash, key, had_parts);
         }
         if let Some(container) = old {
             keyspace.discard_container(container);
@@ -360,7 +375,7 @@ impl<'a> DbMut<'a> {
         }
     }
 
-    fn delete_hashed(&mut self, hash: u64, key: &[u8]) {
+    pub(super) fn delete_hashed(&mut self, hash: u64, key: &[u8]) {
         if let Some(object) = self.table_mut().remove(hash, key) {
             self.keyspace.discard(object);
         }

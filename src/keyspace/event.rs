@@ -73,6 +73,9 @@ events! {
     HINCRBY = Hash "hincrby";
     HINCRBYFLOAT = Hash "hincrbyfloat";
     HDEL = Hash "hdel";
+    HEXPIRE = Hash "hexpire";
+    HEXPIRED = Hash "hexpired";
+    HPERSIST = Hash "hpersist";
     ZADD = SortedSet "zadd";
     ZINCR = SortedSet "zincr";
     ZREM = SortedSet "zrem";
@@ -101,5 +104,6 @@ events! {
     EVICTED = Evicted "evicted";
     KEY_MISS = KeyMiss "keymiss";
     NEW = New "new";
+    XNACK = Unannounced "xnack";
     UNANNOUNCED = Unannounced "unannounced";
 }

@@ -1,6 +1,6 @@
 //! Choosing what to evict when `maxmemory` is reached: the eight policies. LRU and LFU compare samples and keep the
 //! best candidates in a small pool, as Redis does; `volatile-ttl` is exact, because the tables know their earliest
-//! deadline.
+//! deadline, unless fields of hashes have deadlines: these cover those of the keys, which are sampled then.
 
 use super::{DbIndex, Event, Keyspace};
 use crate::object::Object;
@@ -58,7 +58,7 @@ impl Keyspace {
     ) -> bool {
         let victim = match policy {
             Policy::NoEviction => None,
-            Policy::VolatileTtl => self.earliest(),
+            Policy::VolatileTtl if self.dbs.iter().all(|table| table.len_with_timed_parts() == 0) => self.earliest(),
             Policy::VolatileRandom | Policy::AllkeysRandom => self.random_victim(policy, pool, rng),
             _ => self.idlest(policy, samples, pool, rng),
         };
@@ -72,6 +72,7 @@ impl Keyspace {
 
     fn earliest(&mut self) -> Option<(DbIndex, Box<[u8]>)> {
         let (at, _) = (0..self.dbs.len())
+            .filter(|&at| self.dbs[at].len_with_deadline() > 0)
             .filter_map(|at| self.dbs[at].next_deadline().map(|bound| (at, bound)))
             .min_by_key(|&(_, bound)| bound)?;
         let object = self.dbs[at].earliest()?;
@@ -105,9 +106,11 @@ impl Keyspace {
         None
     }
 
-    /// How much a key deserves to go: idle seconds, or the complement of its frequency.
+    /// How much a key deserves to go: idle seconds, the complement of its frequency, or of its deadline.
     fn merit(&self, policy: Policy, object: &Object) -> u64 {
-        if policy.is_lfu() {
+        if policy == Policy::VolatileTtl {
+            u64::MAX - object.deadline().unwrap_or(u64::MAX)
+        } else if policy.is_lfu() {
             255 - self.access.frequency(object.clock()) as u64
         } else {
             self.access.idle_seconds(object.clock()) as u64

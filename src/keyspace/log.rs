@@ -24,6 +24,15 @@ pub enum Change {
     Swapped(DbIndex, DbIndex),
 }
 
+/// Something that went by itself, to be repeated elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// A key expired or was evicted.
+    Key(DbIndex, Box<[u8]>),
+    /// Fields of a hash expired.
+    Fields(DbIndex, Box<[u8]>, Vec<Box<[u8]>>),
+}
+
 /// The log, drained by the engine after each unit of execution.
 #[derive(Debug, Default)]
 pub struct KeyLog {
@@ -33,10 +42,11 @@ pub struct KeyLog {
     pub keep: bool,
     /// Whether anybody wants missed reads and created keys as well.
     pub keep_notes: bool,
-    /// Whether anybody wants the keys that expired or were evicted, to repeat their removal elsewhere.
+    /// Whether anybody wants the keys that expired or were evicted, and the fields that expired, to repeat their removal
+    /// elsewhere.
     pub keep_removals: bool,
     entries: Vec<Change>,
-    removals: Vec<(DbIndex, Box<[u8]>)>,
+    removals: Vec<Removal>,
 }
 
 impl KeyLog {
@@ -54,12 +64,20 @@ impl KeyLog {
     pub fn removed(&mut self, db: DbIndex, key: &[u8], event: Event) {
         self.changed(db, key, event, 0);
         if self.keep_removals {
-            self.removals.push((db, key.into()));
+            self.removals.push(Removal::Key(db, key.into()));
         }
     }
 
-    /// Takes the keys that expired or were evicted, in order.
-    pub fn take_removals(&mut self) -> Vec<(DbIndex, Box<[u8]>)> {
+    /// Fields of a hash went because their deadline has passed. `names` are theirs, where they are wanted.
+    pub fn fields_removed(&mut self, db: DbIndex, key: &[u8], names: Vec<Box<[u8]>>) {
+        self.changed(db, key, Event::HEXPIRED, 0);
+        if self.keep_removals && !names.is_empty() {
+            self.removals.push(Removal::Fields(db, key.into(), names));
+        }
+    }
+
+    /// Takes the keys that expired or were evicted, and the fields that expired, in order.
+    pub fn take_removals(&mut self) -> Vec<Removal> {
         std::mem::take(&mut self.removals)
     }
 

@@ -8,17 +8,19 @@ pub mod db;
 pub mod event;
 pub mod evict;
 pub mod expire;
+pub mod fields;
 pub mod log;
 
 pub use crate::base::ids::{DbIndex, UnixMs};
 pub use clock::AccessClock;
 pub use db::{DbMut, Expiry, Presence};
 pub use event::{Event, EventClass};
-pub use log::{Change, KeyLog};
+pub use log::{Change, KeyLog, Removal};
 
 use crate::object::{Container, Object};
 use crate::structs::record::Body;
 use crate::structs::table::Table;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// The key holds a value of another type than the command works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,15 @@ impl Garbage {
     }
 }
 
+/// What was handed over to be freed elsewhere and is not free yet.
+#[derive(Debug, Default)]
+pub struct Unfreed {
+    /// Values.
+    pub values: AtomicU64,
+    /// Bytes, as [`Garbage::approximate_bytes`] has them.
+    pub bytes: AtomicUsize,
+}
+
 /// Counters of what happened to keys, as INFO reports them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KeyspaceStats {
@@ -79,6 +90,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired: u64,
+    /// Fields of hashes removed because their deadline had passed.
+    pub expired_fields: u64,
     /// Keys removed because memory ran short.
     pub evicted: u64,
 }

@@ -5,7 +5,7 @@
 //! Promise: none of it is cryptography; SHA-1 is only what the reference uses.
 
 use super::stream::StreamId;
-use super::{Container, Kind, Object, Text, kind};
+use super::{Container, Hash, Kind, Object, Text, Typed, kind};
 use crate::base::float::{format_f64_17g, parse_f64};
 use crate::structs::listpack::Listpack;
 use crate::structs::record::Body;
@@ -48,6 +48,17 @@ impl Digest {
         self.xor_digest(&element);
     }
 
+    /// Adds a field of a hash and whether it has a deadline.
+    fn xor_field(&mut self, field: &[u8], value: &[u8], timed: bool) {
+        let mut element = Digest::default();
+        element.mix(field);
+        element.mix(value);
+        if timed {
+            element.xor(b"!!hexpire!!");
+        }
+        self.xor_digest(&element);
+    }
+
     /// Adds a record's value and whether it has a deadline. O(size of the value).
     pub fn add_value(&mut self, object: &Object) {
         self.mix(&type_number(kind(object)).to_be_bytes());
@@ -75,7 +86,14 @@ impl Digest {
             Container::SetPacked(pack) => each(pack, |member| self.xor(member)),
             Container::SetTable(table) => table.for_each(|member| self.xor(member.key())),
             Container::HashPacked(pack) => each_pair(pack, |field, value| self.xor_pair(field, value)),
-            Container::HashTable(table) => table.for_each(|field| self.xor_pair(field.key(), field.value())),
+            Container::HashTable(_) | Container::HashTimed(_) => {
+                if let Some(hash) = Hash::of(container) {
+                    hash.for_each_timed(|field, value, deadline| {
+                        let (field, value) = (field.to_vec(), value.to_vec());
+                        self.xor_field(&field, &value, deadline.is_some());
+                    });
+                }
+            }
             Container::ZsetPacked(pack) => each_pair(pack, |member, score| {
                 self.xor_pair(member, &format_f64_17g(parse_f64(score).unwrap_or_default()));
             }),

@@ -26,7 +26,7 @@ pub use text::Text;
 use crate::structs::intset::IntSet;
 use crate::structs::listpack::Listpack;
 use crate::structs::quicklist::Quicklist;
-use crate::structs::record::{Body, NewBody, Record};
+use crate::structs::record::{Body, NewBody, Payload, Record};
 use crate::structs::table::Table;
 use triomphe::Arc;
 
@@ -52,6 +52,8 @@ pub enum Container {
     HashPacked(Listpack),
     /// A large hash.
     HashTable(Box<Table<hash::Field>>),
+    /// A small hash of which some field has, or had, a deadline: field, value, deadline.
+    HashTimed(Listpack),
     /// A small sorted set: member, score, in score order.
     ZsetPacked(Listpack),
     /// A large sorted set.
@@ -107,7 +109,7 @@ impl Container {
             Container::Raw(_) => Kind::String,
             Container::ListPacked(_) | Container::ListQuick(_) => Kind::List,
             Container::SetInts(_) | Container::SetPacked(_) | Container::SetTable(_) => Kind::Set,
-            Container::HashPacked(_) | Container::HashTable(_) => Kind::Hash,
+            Container::HashPacked(_) | Container::HashTable(_) | Container::HashTimed(_) => Kind::Hash,
             Container::ZsetPacked(_) | Container::ZsetTree(_) => Kind::SortedSet,
             Container::Stream(_) => Kind::Stream,
         }
@@ -132,7 +134,9 @@ impl Container {
         match self {
             Container::Raw(bytes) => 40 + bytes.capacity(),
             Container::ListPacked(pack) | Container::SetPacked(pack) => pack.alloc_bytes(),
-            Container::HashPacked(pack) | Container::ZsetPacked(pack) => pack.alloc_bytes(),
+            Container::HashPacked(pack) | Container::HashTimed(pack) | Container::ZsetPacked(pack) => {
+                pack.alloc_bytes()
+            }
             Container::SetInts(ints) => ints.alloc_bytes(),
             Container::ListQuick(list) => size_of::<Quicklist>() + list.alloc_bytes(),
             Container::SetTable(table) => {
@@ -147,6 +151,16 @@ impl Container {
             }
             Container::ZsetTree(scores) => scores.alloc_bytes(samples),
             Container::Stream(stream) => stream.alloc_bytes(samples),
+        }
+    }
+}
+
+impl Payload for Container {
+    #[inline]
+    fn parts_due(&self) -> Option<u64> {
+        match self {
+            Container::HashTable(_) | Container::HashTimed(_) => Hash::of(self)?.next_due(),
+            _ => None,
         }
     }
 }
@@ -186,6 +200,7 @@ pub fn encoding_name(object: &Object) -> &'static str {
             Container::SetPacked(_) | Container::SetTable(_) => "hashtable",
             Container::HashPacked(_) => "listpack",
             Container::HashTable(_) => "hashtable",
+            Container::HashTimed(_) => "listpackex",
             Container::ZsetPacked(_) => "listpack",
             Container::ZsetTree(_) => "skiplist",
             Container::Stream(_) => "stream",

@@ -391,6 +391,60 @@ impl Stream {
         }
     }
 
+    /// Whether some group has still to read or to acknowledge an entry. O(groups).
+    pub fn is_referred_to(&self, id: StreamId) -> bool {
+        self.groups().any(|(_, group)| group.refers_to(id))
+    }
+
+    /// Ends the pending of an entry in all groups; whether it was in any. O(groups).
+    pub fn forget(&mut self, id: StreamId) -> bool {
+        let pending_in = self.groups().filter(|(_, group)| group.pending(id).is_some());
+        let names: Vec<Vec<u8>> = pending_in.map(|(name, _)| name.to_vec()).collect();
+        names.iter().for_each(|name| {
+            if let Some(group) = self.group_mut(name) {
+                group.acknowledge(id);
+            }
+        });
+        !names.is_empty()
+    }
+
+    /// As [`Stream::trim`], but only of entries that no group refers to. O(log n) for each entry looked at. Answers how
+    /// many went, and the last of them.
+    pub fn trim_acknowledged(&mut self, trim: Trim) -> (u64, Option<StreamId>) {
+        // What a trimming of everything would take, found out with a copy.
+        let mut copy = self.clone();
+        let most = match trim.keep {
+            Keep::Len(len) => self.facts.len.saturating_sub(len),
+            Keep::From(_) => u64::MAX,
+        };
+        let bound = match (trim.keep, trim.whole_blocks) {
+            // Entries further behind go in the place of those that may not.
+            (Keep::Len(_), false) => StreamId::MAX,
+            _ => {
+                copy.trim(trim);
+                let first_left = copy.entries().range(StreamId::MIN, StreamId::MAX, false).next();
+                first_left.and_then(|entry| entry.id.previous()).unwrap_or(self.facts.last_id)
+            }
+        };
+        drop(copy);
+        let free = self.entries().range(StreamId::MIN, bound, false).map(|entry| entry.id);
+        let ids: Vec<StreamId> = free.filter(|id| !self.is_referred_to(*id)).take(most.min(1 << 40) as usize).collect();
+        let deleted_before = self.facts.max_deleted_id;
+        ids.iter().for_each(|id| {
+            self.delete(*id);
+        });
+        // Trimming is no deletion in the sense of what a stream knows of itself, if it left no gap behind.
+        let gap =
+            self.entries().range(StreamId::MIN, bound, false).next().is_some_and(|left| ids.last() > Some(&left.id));
+        if !gap {
+            self.facts.max_deleted_id = deleted_before;
+        }
+        if !ids.is_empty() {
+            self.deleted(true);
+        }
+        (ids.len() as u64, ids.last().copied())
+    }
+
     /// Sets the last id, which no entry is above, and, where given, the number of entries ever added and the greatest id
     /// ever deleted.
     pub fn set_last_id(&mut self, last_id: StreamId, entries_added: Option<i64>, max_deleted_id: Option<StreamId>) {

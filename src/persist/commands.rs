@@ -1,11 +1,13 @@
 //! A value as the requests that make it: the base of a log that is not to be in the snapshot format.
 //!
-//! Owns the choice of requests: SET, RPUSH, SADD, ZADD, HMSET with at most [`ITEMS_MAX`] elements each, and PEXPIREAT.
+//! Owns the choice of requests: SET, RPUSH, SADD, ZADD, HMSET with at most [`ITEMS_MAX`] elements each, HPEXPIREAT and
+//! PEXPIREAT.
 //! Promise: whatever the size of a value, the buffer holds about one request.
 
 use super::aof::{append_bulk, append_bulk_int, append_count, append_request};
 use crate::base::float::format_f64_17g;
-use crate::object::{Container, Object};
+use crate::object::hash::timed_pack;
+use crate::object::{Container, Hash, Object, Typed};
 use crate::structs::listpack::{Item, Listpack};
 use crate::structs::record::Body;
 use crate::structs::table::Entry;
@@ -82,6 +84,7 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
         Container::SetTable(table) => (b"SADD", 1, table.len()),
         Container::HashPacked(pack) => (b"HMSET", 2, pack.len() / 2),
         Container::HashTable(table) => (b"HMSET", 2, table.len()),
+        Container::HashTimed(pack) => (b"HMSET", 2, pack.len() / timed_pack::WIDTH),
         Container::ZsetPacked(pack) => (b"ZADD", 2, pack.len() / 2),
         Container::ZsetTree(scores) => (b"ZADD", 2, scores.len()),
     };
@@ -101,11 +104,16 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
             append_item(out, field);
             append_item(out, value);
         }),
-        Container::HashTable(table) => table.for_each(|field| {
-            let out = pieces.element();
-            append_bulk(out, field.key());
-            append_bulk(out, field.value());
-        }),
+        Container::HashTable(_) | Container::HashTimed(_) => {
+            if let Some(hash) = Hash::of(container) {
+                hash.for_each(|field, value| {
+                    let out = pieces.element();
+                    append_item(out, field);
+                    append_item(out, value);
+                });
+                append_field_deadlines(out, key, hash, settle);
+            }
+        }
         Container::ZsetPacked(pack) => pairs(pack, |member, score| {
             let out = pieces.element();
             append_item(out, score);
@@ -117,6 +125,24 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
             append_bulk(out, member.key());
         }),
     }
+}
+
+/// The deadlines of fields, one request each.
+fn append_field_deadlines(out: &mut Vec<u8>, key: &[u8], hash: &Hash, settle: &mut dyn FnMut(&mut Vec<u8>)) {
+    if !hash.has_deadlines() {
+        return;
+    }
+    hash.for_each_timed(|field, _, deadline| {
+        let Some(at) = deadline else { return };
+        settle(out);
+        append_count(out, 6);
+        append_bulk(out, b"HPEXPIREAT");
+        append_bulk(out, key);
+        append_bulk_int(out, at as i64);
+        append_bulk(out, b"FIELDS");
+        append_bulk(out, b"1");
+        append_item(out, field);
+    });
 }
 
 fn append_item(out: &mut Vec<u8>, item: Item<'_>) {

@@ -4,6 +4,7 @@
 //! that come twice and scores that are no numbers are refused, and an empty collection is told from a damaged one. The
 //! encoding is the one that [`Limits`] ask for, as Redis chooses it on loading.
 
+use super::fields::{self, Form};
 use super::input::{Input, Source, Text};
 use super::{LoadError, LoadErrorKind, kind, node, old, stream};
 use crate::base::num;
@@ -25,10 +26,11 @@ const ENTRIES_STEP: usize = 4096;
 /// Decimal digits of an integer with its sign, at most.
 const INT_MAX_LEN: usize = 20;
 
-/// The value of a type; `None` for a collection without elements, which older servers could write.
+/// The value of a type, as Redis or Valkey numbers them; `None` for a collection without elements, which older servers could write.
 pub(super) fn value<'i, S: Source>(
     input: &'i mut Input<S>,
     type_byte: u8,
+    of_valkey: bool,
     limits: &Limits,
 ) -> Result<Option<Value<'i>>, LoadError> {
     let container = match type_byte {
@@ -66,6 +68,12 @@ pub(super) fn value<'i, S: Source>(
         kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
             stream::stream(input, type_byte)
         }
+        kind::HASH_DEADLINES_EARLY if of_valkey => fields::listed(input, Form::Valkey, limits),
+        kind::HASH_DEADLINES_EARLY => fields::listed(input, Form::Moments, limits),
+        kind::HASH_DEADLINES if !of_valkey => fields::listed(input, Form::Spans, limits),
+        kind::HASH_LISTPACK_DEADLINES | kind::HASH_LISTPACK_DEADLINES_EARLY if !of_valkey => {
+            fields::packed(input, type_byte == kind::HASH_LISTPACK_DEADLINES, limits)
+        }
         other => return Err(refused(input, other)),
     }?;
     input.trim();
@@ -80,9 +88,6 @@ fn refused<S: Source>(input: &mut Input<S>, type_byte: u8) -> LoadError {
             Ok(id) => input.error(LoadErrorKind::Module(module_name(id))),
             Err(error) => error,
         },
-        other if kind::HASH_WITH_DEADLINES.contains(&other) => {
-            input.error(LoadErrorKind::Unsupported("Hashes with field deadlines"))
-        }
         other => input.error(LoadErrorKind::UnknownType(other)),
     }
 }
@@ -188,7 +193,7 @@ fn filled<T: Typed>(value: T) -> Option<Container> {
 // ---- packed forms ------------------------------------------------------------------------------------------------
 
 /// A listpack of the stream, walked through.
-fn listpack<S: Source>(input: &mut Input<S>, wrong: &'static str) -> Result<Listpack, LoadError> {
+pub(super) fn listpack<S: Source>(input: &mut Input<S>, wrong: &'static str) -> Result<Listpack, LoadError> {
     let mut digits = itoa::Buffer::new();
     let pack = Listpack::from_bytes(input.string()?.bytes(&mut digits));
     pack.map_err(|_| input.corrupt(wrong))
@@ -217,7 +222,7 @@ fn item_hash(item: Item<'_>) -> u64 {
 }
 
 /// Whether two of the elements at each `step`th place are equal. O(n log n) by hashes; allocates from 128 on.
-fn has_twins(pack: &Listpack, step: usize) -> bool {
+pub(super) fn has_twins(pack: &Listpack, step: usize) -> bool {
     let items = || pack.iter().step_by(step).map(canonical);
     let mut hashes: SmallVec<[u64; 128]> = items().map(item_hash).collect();
     hashes.sort_unstable();
@@ -344,7 +349,7 @@ fn set_listpack<S: Source>(input: &mut Input<S>, limits: &Limits) -> Result<Opti
 
 // ---- hashes ------------------------------------------------------------------------------------------------------
 
-const TWIN_FIELDS: &str = "Duplicate hash fields detected";
+pub(super) const TWIN_FIELDS: &str = "Duplicate hash fields detected";
 
 fn hash_pairs<S: Source>(input: &mut Input<S>, limits: &Limits) -> Result<Option<Container>, LoadError> {
     let len = input.length()?;

@@ -4,11 +4,11 @@
 //! element of it. The bytes of every value but the unordered ones are those Redis 7.0 writes for the same encoding.
 
 use super::writer::Sink;
-use super::{crc64, kind, node, string};
+use super::{VERSION, VERSION_WITH_FIELD_DEADLINES, crc64, kind, node, string};
 use crate::base::lzf;
 use crate::base::num::parse_i64;
 use crate::object::{Container, Object};
-use crate::structs::record::Body;
+use crate::structs::record::{Body, Payload};
 use crate::structs::table::Entry;
 
 /// Strings of at most so many bytes are not compressed: nothing is gained.
@@ -194,6 +194,8 @@ impl<S: Sink> Out<S> {
                 });
             }
             Container::HashPacked(pack) | Container::ZsetPacked(pack) => self.string(pack.as_bytes()),
+            Container::HashTimed(pack) => self.timed_pack(pack),
+            Container::HashTable(table) if table.len_with_deadline() > 0 => self.timed_fields(table),
             Container::HashTable(table) => {
                 self.length(table.len() as u64);
                 table.for_each(|field| {
@@ -216,6 +218,14 @@ impl<S: Sink> Out<S> {
     }
 }
 
+/// The version that a record's value needs.
+pub(super) fn version(object: &Object) -> u16 {
+    match type_byte(object) {
+        kind::HASH_DEADLINES | kind::HASH_LISTPACK_DEADLINES => VERSION_WITH_FIELD_DEADLINES,
+        _ => VERSION,
+    }
+}
+
 /// The type byte of a record's value.
 pub(super) fn type_byte(object: &Object) -> u8 {
     match object.body() {
@@ -226,7 +236,10 @@ pub(super) fn type_byte(object: &Object) -> u8 {
             Container::SetInts(_) => kind::SET_INTSET,
             Container::SetPacked(_) | Container::SetTable(_) => kind::SET,
             Container::HashPacked(_) => kind::HASH_LISTPACK,
+            Container::HashTable(table) if table.len_with_deadline() > 0 => kind::HASH_DEADLINES,
             Container::HashTable(_) => kind::HASH,
+            Container::HashTimed(_) if container.parts_due().is_some() => kind::HASH_LISTPACK_DEADLINES,
+            Container::HashTimed(_) => kind::HASH_LISTPACK,
             Container::ZsetPacked(_) => kind::ZSET_LISTPACK,
             Container::ZsetTree(_) => kind::ZSET_2,
             Container::Stream(_) => kind::STREAM_LISTPACKS_2,

@@ -1,7 +1,8 @@
 //! The RDB byte format: values to bytes and back, records to a stream and back.
 //!
 //! Owns every byte of snapshot files, of what replicas are sent in a full synchronisation, and of DUMP payloads. Files
-//! are written in version 10, which redis-server 7.0 reads; versions 1 to 12 and those of Valkey 9 are read.
+//! are written in version 10, which redis-server 7.0 reads, or in version 12 when fields of hashes have deadlines; versions
+//! 1 to 12 and those of Valkey 9 are read.
 //!
 //! ```text
 //! stream   "REDIS" version (4 digits) | record ... | FF | checksum of all before it (8 bytes, low first)
@@ -11,19 +12,20 @@
 //! ```
 //!
 //! Where to start: [`Writer`] and [`Reader`] for streams, [`dump_payload`] and [`Payload`] for single values. Values are
-//! written in `encode.rs` and read in `decode.rs`; `old.rs` knows the encodings that only older servers wrote.
+//! written in `encode.rs` and read in `decode.rs`, hashes with field deadlines in `fields.rs`; `old.rs` knows the encodings that only older servers wrote.
 //!
 //! Promises: what is read is checked to the last byte before it becomes a value, whoever wrote it: no input panics, and
 //! none allocates more than a small multiple of the bytes it really has. Encodings are chosen anew by
 //! [`Limits`](crate::object::Limits), as Redis does when it loads.
 //!
-//! Left out: files, threads, what becomes of expired keys and of empty ones. Hashes with field deadlines and module
-//! values are refused with an error that says so.
+//! Left out: files, threads, what becomes of expired keys and of empty ones. Module values are refused with an error that
+//! says so.
 
 mod crc;
 mod decode;
 mod encode;
 mod error;
+mod fields;
 pub mod fuzz;
 mod input;
 mod old;
@@ -43,6 +45,8 @@ pub use writer::{SaveOptions, Sink, Usage, Writer};
 
 /// The version that is written: the lowest that holds all there is.
 pub const VERSION: u16 = 10;
+/// The version that is written when fields of hashes have deadlines.
+pub const VERSION_WITH_FIELD_DEADLINES: u16 = 12;
 /// The highest version of Redis that is read.
 pub const VERSION_MAX: u16 = 12;
 /// The versions of Valkey that are read; its own count begins here.
@@ -74,8 +78,14 @@ mod kind {
     pub const STREAM_LISTPACKS_2: u8 = 19;
     pub const SET_LISTPACK: u8 = 20;
     pub const STREAM_LISTPACKS_3: u8 = 21;
-    /// Hashes whose fields have deadlines, in four encodings.
-    pub const HASH_WITH_DEADLINES: std::ops::RangeInclusive<u8> = 22..=25;
+    /// Fields with deadlines, each a moment; only before the first release. Valkey's own form in its files.
+    pub const HASH_DEADLINES_EARLY: u8 = 22;
+    /// Fields with deadlines, packed, without the earliest in front; only before the first release.
+    pub const HASH_LISTPACK_DEADLINES_EARLY: u8 = 23;
+    /// Fields with deadlines, each counted from the earliest.
+    pub const HASH_DEADLINES: u8 = 24;
+    /// Fields with deadlines, packed.
+    pub const HASH_LISTPACK_DEADLINES: u8 = 25;
 }
 
 /// What else may stand where a type byte is expected.

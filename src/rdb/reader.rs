@@ -191,7 +191,8 @@ impl<S: Source> Reader<S> {
     ) -> Result<Item, LoadError> {
         self.key.clear();
         self.input.string_into(&mut self.key)?;
-        let Some(value) = decode::value(&mut self.input, type_byte, &self.options.limits)? else {
+        let of_valkey = self.version.is_some_and(|version| VALKEY_VERSIONS.contains(&version));
+        let Some(value) = decode::value(&mut self.input, type_byte, of_valkey, &self.options.limits)? else {
             return Ok(Item::EmptyKey { db: self.db, key: self.key.clone() });
         };
         let is_large = matches!(&value, Value::Bytes(bytes) if bytes.len() > 1 << 20);

@@ -9,6 +9,9 @@
 //!            | consumers, (name, seen at in ms, active at in ms (third form), pending entries, 16 bytes of id ...) ...
 //! ```
 //!
+//! An entry that was released belongs to no consumer, for which the format has no form: it is written as one of a consumer
+//! without a name that was never seen (-1), and such a one is not made when it is read.
+//!
 //! Numbers are lengths, ids two of them; moments are eight bytes, low first. The second form, of Redis 7.0, is written;
 //! all three are read. Promise: what is read is consistent: every pending entry belongs to exactly one consumer.
 
@@ -16,13 +19,15 @@ use super::encode::Out;
 use super::input::{Input, Source};
 use super::writer::Sink;
 use super::{LoadError, kind};
-use crate::object::stream::{Facts, Group, Stream, StreamId};
+use crate::object::stream::{Consumer, Facts, Group, Stream, StreamId};
 use crate::object::{Container, Typed};
 use crate::structs::listpack::Listpack;
 use crate::structs::ordered_tree::OrderedTree;
 
 /// A group that does not know how many entries it has read.
 const NOT_KNOWN: u64 = u64::MAX;
+/// When the consumer was seen that stands for none.
+const NEVER_SEEN: i64 = -1;
 
 impl<S: Sink> Out<S> {
     pub(super) fn stream(&mut self, stream: &Stream) {
@@ -55,12 +60,38 @@ impl<S: Sink> Out<S> {
             self.length(pending.deliveries);
             self.settle();
         }
-        self.length(group.consumers_len() as u64);
+        let owned: usize = group.consumers().map(|(_, consumer)| consumer.pending_len()).sum();
+        let released = group.pending_len() - owned;
+        let nameless = group.consumer(b"");
+        self.length(group.consumers_len() as u64 + u64::from(released > 0 && nameless.is_none()));
+        if released > 0 && nameless.is_none() {
+            self.consumer(group, b"", NEVER_SEEN, released, std::iter::empty());
+        }
         for (name, consumer) in group.consumers() {
-            self.string(name);
-            self.bytes.extend_from_slice(&consumer.seen_at.to_le_bytes());
-            self.length(consumer.pending_len() as u64);
-            for id in consumer.pending_from(StreamId::MIN) {
+            let released = if name.is_empty() { released } else { 0 };
+            self.consumer(group, name, consumer.seen_at, released, consumer.pending_from(StreamId::MIN));
+        }
+    }
+
+    /// A consumer with its pending entries, and with all that were released if there are some.
+    fn consumer(
+        &mut self,
+        group: &Group,
+        name: &[u8],
+        seen_at: i64,
+        released: usize,
+        pending: impl Iterator<Item = StreamId>,
+    ) {
+        self.string(name);
+        self.bytes.extend_from_slice(&seen_at.to_le_bytes());
+        let own = group.consumer(name).map_or(0, Consumer::pending_len);
+        self.length((own + released) as u64);
+        for id in pending {
+            self.bytes.extend_from_slice(&id.to_bytes());
+            self.settle();
+        }
+        if released > 0 {
+            for (id, _) in group.pending_from(StreamId::MIN).filter(|(_, pending)| !pending.is_owned()) {
                 self.bytes.extend_from_slice(&id.to_bytes());
                 self.settle();
             }
@@ -138,7 +169,8 @@ fn group<S: Source>(input: &mut Input<S>, mut group: Group, has_activity: bool) 
         let name = input.string()?.bytes(&mut digits).to_vec();
         let seen_at = moment(input)?;
         let active_at = if has_activity { moment(input)? } else { seen_at };
-        if !group.create_consumer(&name, seen_at) {
+        let stands_for_none = name.is_empty() && seen_at == NEVER_SEEN;
+        if !stands_for_none && !group.create_consumer(&name, seen_at) {
             return Err(input.corrupt("Duplicate stream consumer detected"));
         }
         if let Some(consumer) = group.consumer_mut(&name) {
@@ -149,7 +181,11 @@ fn group<S: Source>(input: &mut Input<S>, mut group: Group, has_activity: bool) 
             let Some((delivered_at, deliveries)) = pending.remove(&id) else {
                 return Err(input.corrupt("Consumer entry not found in group global PEL"));
             };
-            group.assign(id, &name, delivered_at, deliveries);
+            if stands_for_none {
+                group.release(id, deliveries);
+            } else {
+                group.assign(id, &name, delivered_at, deliveries);
+            }
         }
     }
     if !pending.is_empty() {

@@ -30,11 +30,14 @@ pub struct SaveOptions {
     pub checksum: bool,
     /// Bytes of a block.
     pub block_bytes: usize,
+    /// The version: [`VERSION_WITH_FIELD_DEADLINES`](super::VERSION_WITH_FIELD_DEADLINES) if any field of any hash has a
+    /// deadline.
+    pub version: u16,
 }
 
 impl Default for SaveOptions {
     fn default() -> SaveOptions {
-        SaveOptions { compress: true, checksum: true, block_bytes: 64 * 1024 }
+        SaveOptions { compress: true, checksum: true, block_bytes: 64 * 1024, version: VERSION }
     }
 }
 
@@ -59,7 +62,7 @@ impl<S: Sink> Writer<S> {
     /// A stream with its header.
     pub fn new(sink: S, options: &SaveOptions) -> Writer<S> {
         let mut out = Out::new(sink, options.compress, options.checksum, options.block_bytes.max(1));
-        out.bytes.extend_from_slice(format!("REDIS{VERSION:04}").as_bytes());
+        out.bytes.extend_from_slice(format!("REDIS{:04}", options.version).as_bytes());
         Writer { out }
     }
 

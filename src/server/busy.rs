@@ -5,6 +5,7 @@
 //! Promises: the client whose script runs is left alone; requests of the turn that the script is of come before those
 //! read now, so that no client's requests change their order; nothing is borrowed while a request runs.
 
+use super::conn::Stream;
 use super::rim::Rim;
 use super::turn::{READ_BYTES, Turn};
 use crate::engine::{ClientIndex, Engine};
@@ -38,7 +39,8 @@ impl Rim {
         if let Ok(turn) = self.turn.try_borrow() {
             self.run_requests(engine, &turn, caller);
         }
-        let accepted = self.listeners.borrow().as_ref().map(|listeners| listeners.accept_now(&engine.config));
+        let accepted =
+            self.listeners.borrow().as_ref().map(|listeners| listeners.accept_now(&engine.config, &self.tls));
         for (incoming, stream, endpoints) in accepted.unwrap_or_default() {
             self.take_over(engine, incoming, stream, endpoints);
         }
@@ -85,6 +87,9 @@ impl Rim {
     fn read_now(&self, engine: &mut Engine, turn: &mut Turn, index: ClientIndex) {
         let mut conns = self.conns.borrow_mut();
         let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) else { return };
+        if let Stream::Tls(tls) = &*conn.stream.clone() {
+            return self.read_tls_now(engine, turn, index, conn, tls);
+        }
         let before = conn.query.len();
         conn.query.resize(before + READ_BYTES, 0);
         let read = conn.stream.read_now(&mut conn.query[before..]).unwrap_or(0);

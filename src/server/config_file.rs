@@ -8,9 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Writes the settings into the file at this path, keeping its comments and order. Errors: the system's reason.
-pub fn rewrite(path: &str, config: &Config) -> Result<(), String> {
-    replace(Path::new(path), |old| crate::config::rewrite::rewrite(old, config)).map_err(|error| reason_of(&error))
+/// Writes the settings into the file at this path, keeping its comments and order; with `all` those too that have
+/// their default value and no line. Errors: the system's reason.
+pub fn rewrite(path: &str, config: &Config, all: bool) -> Result<(), String> {
+    let rewritten = if all { crate::config::rewrite::rewrite_all } else { crate::config::rewrite::rewrite };
+    replace(Path::new(path), |old| rewritten(old, config)).map_err(|error| reason_of(&error))
 }
 
 /// The bytes of the file at this path. Errors: the system's reason.
@@ -70,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_missing_is_an_error_in_the_systems_words() {
-        let error = rewrite("/nowhere/at/all/larder.conf", &Config::default()).unwrap_err();
+        let error = rewrite("/nowhere/at/all/larder.conf", &Config::default(), false).unwrap_err();
         assert_eq!(error, "No such file or directory");
     }
 }

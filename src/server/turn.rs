@@ -101,7 +101,12 @@ impl Default for Turn {
 impl Turn {
     /// Whether another read may go into the arena.
     pub fn has_room(&self) -> bool {
-        self.arena.len() - self.used >= READ_BYTES
+        self.has_room_for(READ_BYTES)
+    }
+
+    /// Whether so many bytes may go into the arena.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.arena.len() - self.used >= bytes
     }
 
     fn reset(&mut self) {
@@ -284,7 +289,7 @@ impl Rim {
     fn after_requests(&self, engine: &mut Engine) -> bool {
         self.do_asks(engine);
         self.send_and_close(engine);
-        self.reclaim.hand_over(engine.take_garbage());
+        self.reclaim.hand_over(engine.take_garbage(), engine.options.max_memory != 0);
         let mut again = false;
         for index in std::mem::take(&mut engine.unblocked) {
             again |= self.resume(engine, index);

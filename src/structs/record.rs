@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `meta` holds the access clock in its low 24 bits, then: has a deadline (1 bit), kind of the body (2 bits),
-//! one spare bit, and 4 bits for the user. Sizes are rounded up to 8 bytes, as allocators do anyway, so that a
+//! parts of the payload have deadlines (1 bit), and 4 bits for the user. Sizes are rounded up to 8 bytes, as allocators do anyway, so that a
 //! value may change a little in place. A key of 16 bytes with a value of 32 is 64 bytes.
 //!
 //! Promises: a handle is one non-null pointer; everything but the clock is immutable while more than one handle
@@ -30,6 +30,7 @@ const MAX_REFS: u32 = u32::MAX / 2;
 const CLOCK_MASK: u32 = (1 << 24) - 1;
 const DEADLINE_BIT: u32 = 1 << 24;
 const KIND_SHIFT: u32 = 25;
+const PARTS_BIT: u32 = 1 << 27;
 const USER_SHIFT: u32 = 28;
 const HEADER: usize = size_of::<Header>();
 
@@ -117,25 +118,43 @@ impl Shape {
     }
 }
 
+/// What a record may hold beside a number and bytes.
+pub trait Payload: Clone {
+    /// No part of it that has a deadline of its own is due before; none when no part ever is.
+    fn parts_due(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Payload for () {}
+impl<T> Payload for std::sync::Arc<T> {}
+impl<T: Clone> Payload for Box<T> {}
+
 /// A key with its value, deadline and access clock. Cloning is one increment.
-pub struct Record<P: Clone> {
+pub struct Record<P: Payload> {
     at: NonNull<Header>,
     marker: PhantomData<P>,
 }
 
 // SAFETY: the count and the clock are atomic; the rest is only changed through `&mut` by a sole owner.
-unsafe impl<P: Clone + Send + Sync> Send for Record<P> {}
+unsafe impl<P: Payload + Send + Sync> Send for Record<P> {}
 // SAFETY: as above; shared access reads, or stores the clock atomically.
-unsafe impl<P: Clone + Send + Sync> Sync for Record<P> {}
+unsafe impl<P: Payload + Send + Sync> Sync for Record<P> {}
 
-fn meta_word(clock: u32, deadline: bool, kind: Kind, user_flags: u8) -> u32 {
+fn meta_word(clock: u32, deadline: bool, kind: Kind, timed_parts: bool, user_flags: u8) -> u32 {
     (clock & CLOCK_MASK)
         | if deadline { DEADLINE_BIT } else { 0 }
+        | if timed_parts { PARTS_BIT } else { 0 }
         | ((kind as u32) << KIND_SHIFT)
         | (u32::from(user_flags & 0xf) << USER_SHIFT)
 }
 
-impl<P: Clone> Record<P> {
+/// Whether parts of a body have deadlines.
+fn has_timed_parts<P: Payload>(body: &NewBody<'_, P>) -> bool {
+    matches!(body, NewBody::Payload(payload) if payload.parts_due().is_some())
+}
+
+impl<P: Payload> Record<P> {
     /// Makes a record. `deadline` is in the unit the caller keeps (Unix milliseconds in the server), the low 24
     /// bits of `clock` and the low 4 of `user_flags` are kept. O(key + value).
     ///
@@ -151,6 +170,7 @@ impl<P: Clone> Record<P> {
         let val_len = u32::try_from(value.len()).expect("the caller bounds values below 4 GiB");
         let shape = Shape { deadline: deadline.is_some(), kind, key_len: key.len(), val_len: value.len() };
         let layout = shape.layout::<P>();
+        let timed_parts = has_timed_parts(&body);
         // SAFETY: the layout holds at least the header, so it is not empty.
         let raw = unsafe { alloc(layout) }.cast::<Header>();
         let Some(at) = NonNull::new(raw) else { handle_alloc_error(layout) };
@@ -159,7 +179,7 @@ impl<P: Clone> Record<P> {
         unsafe {
             at.write(Header {
                 refs: AtomicU32::new(1),
-                meta: AtomicU32::new(meta_word(clock, shape.deadline, kind, user_flags)),
+                meta: AtomicU32::new(meta_word(clock, shape.deadline, kind, timed_parts, user_flags)),
                 key_len,
                 val_len,
             });
@@ -286,13 +306,14 @@ impl<P: Clone> Record<P> {
             return std::mem::replace(self, fresh).into_payload();
         }
         let val_len = u32::try_from(val_len).expect("a value of the same layout fits as the old one did");
+        let timed_parts = has_timed_parts(&body);
         // SAFETY: the record is unique, and both shapes fit the same allocation. The old payload is moved out
         // before anything is written, the key is moved before its place can be overwritten.
         unsafe {
             let payload = self.read_payload(old);
             ptr::copy(self.byte(old.key_at::<P>()), self.byte(new.key_at::<P>()), old.key_len);
             self.write_body(new, body);
-            let meta = meta_word(self.clock(), old.deadline, kind, user_flags);
+            let meta = meta_word(self.clock(), old.deadline, kind, timed_parts, user_flags);
             let header = self.at.as_mut();
             header.val_len = val_len;
             *header.meta.get_mut() = meta;
@@ -319,7 +340,9 @@ impl<P: Clone> Record<P> {
 
     fn own(&mut self) {
         if !self.is_unique() {
+            let noted = self.has_timed_parts();
             *self = self.with_key(self.key());
+            self.set_timed_parts(noted);
         }
     }
 
@@ -328,6 +351,41 @@ impl<P: Clone> Record<P> {
     pub fn deadline(&self) -> Option<u64> {
         // SAFETY: with the bit set, a deadline was written behind the header.
         (self.meta() & DEADLINE_BIT != 0).then(|| unsafe { *self.byte(HEADER).cast::<u64>() })
+    }
+
+    /// Whether parts of the payload have deadlines of their own, as of the last `note_parts`. O(1).
+    #[inline]
+    pub fn has_timed_parts(&self) -> bool {
+        self.meta() & PARTS_BIT != 0
+    }
+
+    /// Sets the mark of timed parts of a unique record.
+    fn set_timed_parts(&mut self, has: bool) {
+        let meta = self.meta();
+        self.header().meta.store(meta & !PARTS_BIT | if has { PARTS_BIT } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// Looks whether parts of the payload have deadlines of their own, after it was changed in place. A shared record is
+    /// copied first, when that changes anything.
+    pub fn note_parts(&mut self) {
+        let has = matches!(self.body(), Body::Payload(payload) if payload.parts_due().is_some());
+        if has != self.has_timed_parts() {
+            self.own();
+            self.set_timed_parts(has);
+        }
+    }
+
+    /// Neither the record nor a part of it is due before. O(1).
+    #[inline]
+    pub fn due(&self) -> Option<u64> {
+        let deadline = self.deadline();
+        if !self.has_timed_parts() {
+            return deadline;
+        }
+        match self.body() {
+            Body::Payload(payload) => payload.parts_due().into_iter().chain(deadline).min(),
+            _ => deadline,
+        }
     }
 
     /// Sets or removes the deadline. In place when there was one and the record is unique, else the record is
@@ -341,14 +399,15 @@ impl<P: Clone> Record<P> {
                 unsafe { self.byte(HEADER).cast::<u64>().write(moment) }
             }
             _ => {
-                let (clock, user_flags) = (self.clock(), self.user_flags());
+                let (clock, user_flags, noted) = (self.clock(), self.user_flags(), self.has_timed_parts());
                 let unique = self.is_unique();
                 let body = match self.body() {
                     // SAFETY: the record is unique; below, the old allocation is freed without a drop of `P`.
                     Body::Payload(payload) if unique => NewBody::Payload(unsafe { ptr::read(payload) }),
                     _ => self.cloned_body(),
                 };
-                let fresh = Self::new(self.key(), body, deadline, clock, user_flags);
+                let mut fresh = Self::new(self.key(), body, deadline, clock, user_flags);
+                fresh.set_timed_parts(noted);
                 let old = std::mem::replace(self, fresh);
                 if unique {
                     let old = ManuallyDrop::new(old);
@@ -430,7 +489,7 @@ impl<P: Clone> Record<P> {
     }
 }
 
-impl<P: Clone> Clone for Record<P> {
+impl<P: Payload> Clone for Record<P> {
     #[inline]
     fn clone(&self) -> Self {
         if self.header().refs.fetch_add(1, Ordering::Relaxed) > MAX_REFS {
@@ -440,12 +499,15 @@ impl<P: Clone> Clone for Record<P> {
     }
 }
 
-impl<P: Clone> Drop for Record<P> {
+impl<P: Payload> Drop for Record<P> {
     #[inline]
     fn drop(&mut self) {
         // A sole owner needs no locked instruction: nobody else can raise the count.
         if !self.is_unique() {
+            // Taken before: others may free it as soon as the share is given up.
+            let bytes = self.shape().layout::<P>().size();
             if self.header().refs.fetch_sub(1, Ordering::Release) != 1 {
+                super::held::left_behind(bytes);
                 return;
             }
             fence(Ordering::Acquire);
@@ -459,7 +521,7 @@ impl<P: Clone> Drop for Record<P> {
     }
 }
 
-impl<P: Clone + std::fmt::Debug> std::fmt::Debug for Record<P> {
+impl<P: Payload + std::fmt::Debug> std::fmt::Debug for Record<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Record")
             .field("key", &self.key().escape_ascii())
@@ -471,7 +533,7 @@ impl<P: Clone + std::fmt::Debug> std::fmt::Debug for Record<P> {
     }
 }
 
-impl<P: Clone> Entry for Record<P> {
+impl<P: Payload> Entry for Record<P> {
     #[inline]
     fn key(&self) -> &[u8] {
         Record::key(self)
@@ -480,6 +542,20 @@ impl<P: Clone> Entry for Record<P> {
     #[inline]
     fn deadline(&self) -> Option<u64> {
         Record::deadline(self)
+    }
+
+    #[inline]
+    fn due(&self) -> Option<u64> {
+        Record::due(self)
+    }
+
+    #[inline]
+    fn has_timed_parts(&self) -> bool {
+        Record::has_timed_parts(self)
+    }
+
+    fn note_parts(&mut self) {
+        Record::note_parts(self);
     }
 
     fn set_deadline(&mut self, deadline: Option<u64>) {
@@ -513,6 +589,7 @@ mod tests {
         #[derive(Clone)]
         #[repr(align(32))]
         struct Wide(u8);
+        impl super::Payload for Wide {}
         for deadline in [None, Some(9)] {
             let record = Record::new(b"key", NewBody::Payload(Wide(7)), deadline, 0, 0);
             let Body::Payload(payload) = record.body() else { panic!("a payload") };

@@ -68,6 +68,22 @@ pub trait Entry: Clone {
         None
     }
 
+    /// No part of the entry (a field of a hash), nor the entry itself, is due before; the bounds of the nodes above are
+    /// made of this. None when nothing of it ever is.
+    #[inline]
+    fn due(&self) -> Option<u64> {
+        self.deadline()
+    }
+
+    /// Whether parts of the entry have deadlines of their own, as of the last call of `note_parts`.
+    #[inline]
+    fn has_timed_parts(&self) -> bool {
+        false
+    }
+
+    /// Looks whether parts of the entry have deadlines of their own. To be called when they may have changed.
+    fn note_parts(&mut self) {}
+
     /// Changes the deadline; entries without deadlines ignore it.
     fn set_deadline(&mut self, deadline: Option<u64>) {
         let _ = deadline;
@@ -97,6 +113,8 @@ pub struct Table<E: Entry> {
     tree: Tree<E>,
     len: usize,
     timed: usize,
+    /// Entries whose parts have deadlines.
+    in_parts: usize,
     /// Entries without a slot, ordered by hash.
     overflow: Option<Arc<Vec<E>>>,
 }
@@ -110,7 +128,7 @@ impl<E: Entry> Default for Table<E> {
 impl<E: Entry> Table<E> {
     /// An empty table; allocates nothing.
     pub const fn new() -> Self {
-        Self { tree: Tree::new(), len: 0, timed: 0, overflow: None }
+        Self { tree: Tree::new(), len: 0, timed: 0, in_parts: 0, overflow: None }
     }
 
     /// Number of entries. O(1).
@@ -129,6 +147,12 @@ impl<E: Entry> Table<E> {
     #[inline]
     pub fn len_with_deadline(&self) -> usize {
         self.timed
+    }
+
+    /// Number of entries whose parts have deadlines of their own. O(1).
+    #[inline]
+    pub fn len_with_timed_parts(&self) -> usize {
+        self.in_parts
     }
 
     /// Bytes of the table's own nodes, as asked of the allocator, without its entries. O(1).
@@ -169,7 +193,7 @@ impl<E: Entry> Table<E> {
     /// Puts an entry in, in the place of one with an equal key, which is returned. O(1).
     pub fn insert(&mut self, hash: u64, entry: E) -> Option<E> {
         debug_assert_eq!(hash, entry.hash());
-        let deadline = entry.deadline();
+        let (timed, in_parts, due) = (entry.deadline().is_some(), entry.has_timed_parts(), entry.due());
         let old = if self.overflows(hash, entry.key()) {
             self.get_mut(hash, entry.key()).map(|old| std::mem::replace(old, entry))
         } else {
@@ -186,11 +210,20 @@ impl<E: Entry> Table<E> {
             }
         };
         match &old {
-            Some(old) => self.timed -= usize::from(old.deadline().is_some()),
+            Some(old) => self.uncount(old),
             None => self.len += 1,
         }
-        self.note_deadline(hash, deadline);
+        self.timed += usize::from(timed);
+        self.in_parts += usize::from(in_parts);
+        self.lower(hash, due);
         old
+    }
+
+    /// Takes an entry out of the counts of those with deadlines.
+    #[inline]
+    fn uncount(&mut self, entry: &E) {
+        self.timed -= usize::from(entry.deadline().is_some());
+        self.in_parts -= usize::from(entry.has_timed_parts());
     }
 
     /// The entry under `key`, made by `make` when there is none, and whether it was made. O(1).
@@ -206,6 +239,7 @@ impl<E: Entry> Table<E> {
                 if made {
                     self.len += 1;
                     self.timed += usize::from(entry.deadline().is_some());
+                    self.in_parts += usize::from(entry.has_timed_parts());
                 }
                 (entry, made)
             }
@@ -213,6 +247,7 @@ impl<E: Entry> Table<E> {
                 let entry = make();
                 self.len += 1;
                 self.timed += usize::from(entry.deadline().is_some());
+                self.in_parts += usize::from(entry.has_timed_parts());
                 (Self::push_overflow(&mut self.overflow, hash, entry), true)
             }
         }
@@ -241,7 +276,7 @@ impl<E: Entry> Table<E> {
             }
         };
         self.len -= 1;
-        self.timed -= usize::from(entry.deadline().is_some());
+        self.uncount(&entry);
         Some(entry)
     }
 
@@ -250,19 +285,38 @@ impl<E: Entry> Table<E> {
         let Some(entry) = self.get_mut(hash, key) else { return false };
         let had = entry.deadline().is_some();
         entry.set_deadline(deadline);
-        let deadline = entry.deadline();
+        let (has, due) = (entry.deadline().is_some(), entry.due());
         self.timed -= usize::from(had);
-        self.note_deadline(hash, deadline);
+        self.timed += usize::from(has);
+        self.lower(hash, due);
         true
     }
 
-    /// Counts a deadline that has come in, and lowers the bounds above it.
+    /// Looks anew at the deadlines of an entry's parts, after an edit that may have changed them. O(1).
+    pub fn note_parts(&mut self, hash: u64, key: &[u8]) {
+        let Some(entry) = self.get_mut(hash, key) else { return };
+        let had = entry.has_timed_parts();
+        entry.note_parts();
+        self.parts_changed(hash, key, had);
+    }
+
+    /// The same for an entry that was given another value, with which it had, or had not, parts with deadlines.
+    pub fn parts_changed(&mut self, hash: u64, key: &[u8], had: bool) {
+        let Some(entry) = self.get(hash, key) else { return };
+        let (has, due) = (entry.has_timed_parts(), entry.due());
+        self.in_parts -= usize::from(had);
+        self.in_parts += usize::from(has);
+        if has {
+            self.lower(hash, due);
+        }
+    }
+
+    /// Lowers the bounds above something that is due.
     #[inline]
-    fn note_deadline(&mut self, hash: u64, deadline: Option<u64>) {
-        if let Some(deadline) = deadline {
-            self.timed += 1;
+    fn lower(&mut self, hash: u64, due: Option<u64>) {
+        if let Some(due) = due {
             // One in the overflow lowers bounds too, for nothing; the next walk tightens them.
-            self.tree.lower(hash, deadline);
+            self.tree.lower(hash, due);
         }
     }
 
@@ -456,38 +510,44 @@ impl<E: Entry> Table<E> {
 
     /// A lower bound of all deadlines: nothing is due before. None without deadlines that can come. O(1).
     pub fn next_deadline(&self) -> Option<u64> {
-        let beside = self.overflow_entries().iter().filter_map(E::deadline).min().unwrap_or(u64::MAX);
+        let beside = self.overflow_entries().iter().filter_map(E::due).min().unwrap_or(u64::MAX);
         Some(self.tree.bound().min(beside)).filter(|bound| *bound != u64::MAX)
     }
 
     /// Takes out up to `limit` entries that are due, which means: their deadline is `now` or earlier. Appends
-    /// them to `out`, visits only nodes whose bound has passed and tightens the bounds it passes. Returns whether a
+    /// them to `out`, visits only nodes whose bound has passed and tightens the bounds it passes. Entries that stay but
+    /// have parts that are due are named in `parts`, up to the limit too; the caller sees to them. Returns whether a
     /// bound of `now` or earlier remains, so that calling again makes sense. O(limit + nodes that look due).
-    pub fn remove_due(&mut self, now: u64, limit: usize, out: &mut Vec<E>) -> bool {
-        let before = out.len();
+    pub fn remove_due(&mut self, now: u64, limit: usize, out: &mut Vec<E>, parts: &mut Vec<Box<[u8]>>) -> bool {
+        let before = (out.len(), parts.len());
         let mut sparse = Vec::new();
-        self.tree.take_due(now, limit, out, &mut sparse);
+        self.tree.take_due(now, limit, out, parts, &mut sparse);
         sparse.into_iter().for_each(|hash| self.tree.merge(hash));
         if let Some(all) = &mut self.overflow {
             let all = Arc::make_mut(all);
-            let left = limit - (out.len() - before);
+            let left = limit - (out.len() - before.0) - (parts.len() - before.1);
             out.extend(all.extract_if(.., |entry| is_due(entry, now)).take(left));
+            let looks_due = all.iter().filter(|entry| entry.due().is_some_and(|due| due <= now));
+            parts.extend(looks_due.take(left).map(|entry| entry.key().into()));
             if all.is_empty() {
                 self.overflow = None;
             }
         }
-        self.len -= out.len() - before;
-        self.timed -= out.len() - before;
+        self.len -= out.len() - before.0;
+        out[before.0..].iter().for_each(|entry| self.uncount(entry));
         self.next_deadline().is_some_and(|bound| bound <= now)
     }
 
-    /// Gives up to `limit` of the entries that `remove_due` would take out, and leaves them.
+    /// Gives the entries that `remove_due` would take out, and leaves them. Looks at no more than `limit`, among which
+    /// those count too of which only parts are due.
     pub fn for_each_due(&self, now: u64, limit: usize, mut f: impl FnMut(&E)) {
         let mut left = limit;
         let mut give = |entry: &E| {
             if left > 0 {
-                f(entry);
                 left -= 1;
+                if is_due(entry, now) {
+                    f(entry);
+                }
             }
             left > 0
         };
@@ -498,8 +558,12 @@ impl<E: Entry> Table<E> {
     }
 
     /// The entry with the smallest deadline, exactly. Follows bounds and tightens those that prove too low:
-    /// O(links of one directory a level), amortised over the changes of deadlines.
+    /// O(links of one directory a level), amortised over the changes of deadlines. While parts of entries have
+    /// deadlines, the bounds tell of those too, and all entries are looked at: O(n).
     pub fn earliest(&mut self) -> Option<&E> {
+        if self.in_parts > 0 {
+            return self.iter().filter(|entry| entry.deadline().is_some()).min_by_key(|entry| deadline_of(*entry));
+        }
         let beside = self.overflow.as_ref().and_then(|all| all.iter().min_by_key(|entry| deadline_of(*entry)));
         let found = self.tree.earliest();
         [found, beside]
@@ -535,10 +599,11 @@ impl<E: Entry> Table<E> {
     /// # Panics
     /// When one does not hold.
     pub fn check(&self) {
-        let (len, timed) = self.tree.check();
+        let (len, timed, in_parts) = self.tree.check();
         let beside = self.overflow_entries();
         assert_eq!(self.len, len + beside.len());
         assert_eq!(self.timed, timed + beside.iter().filter(|entry| entry.deadline().is_some()).count());
+        assert_eq!(self.in_parts, in_parts + beside.iter().filter(|entry| entry.has_timed_parts()).count());
         assert!(self.overflow.as_ref().is_none_or(|all| !all.is_empty()));
         assert!(beside.is_sorted_by_key(Entry::hash));
     }

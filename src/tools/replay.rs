@@ -60,7 +60,7 @@ const SENSES: Senses = Senses {
     serve_others: |_| {},
     sleep: |_| {},
     prepare: |_, _, _| Ok(Prepared::default()),
-    rewrite_config: |_, _| Err("there is no such file".to_owned()),
+    rewrite_config: |_, _, _| Err("there is no such file".to_owned()),
     read_file: |_| Err("there is no such file".to_owned()),
     replace_file: |_, _| Err("there is no such file".to_owned()),
     random_bytes: |_| Err("nothing is left to chance".to_owned()),

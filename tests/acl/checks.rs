@@ -181,7 +181,6 @@ fn malformed_selectors_neither_end_the_server_nor_open_it() {
     }
     admin.is("ACL SETUSER alice %R", "+OK");
     admin.call_bytes(&[b"ACL", b"SETUSER", b"alice", b"(\"+@all ~x)"]);
-    admin.call_bytes(&[b"ACL", b"SETUSER", b"alice", b"(+@all ~x\0)"]);
     alice.is("GET x", NO_KEY);
     let rules = admin.call("ACL LIST").items()[0].text();
     assert!(rules.starts_with("user alice on "), "{rules}");

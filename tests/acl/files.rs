@@ -78,7 +78,7 @@ fn without_a_file_there_is_nothing_to_load_or_save() {
 fn a_bad_file_or_line_ends_the_start() {
     let dir = TestDir::new("acl-start");
     let path = dir.write("users.acl", "user alice on nopass\nuser alice on\n");
-    let missing = dir.0.join("missing.acl").to_string_lossy().into_owned();
+    let [missing, socket] = ["missing.acl", "socket"].map(|name| dir.0.join(name).to_string_lossy().into_owned());
     for (args, said) in [
         (
             vec!["--aclfile", &path],
@@ -90,7 +90,7 @@ fn a_bad_file_or_line_ends_the_start() {
         (vec!["--user", "alice", "(+get"], ""),
         (vec!["--user", "alice", "+nosuch"], "Unknown command or category name in ACL"),
     ] {
-        let args: Vec<&str> = ["--port", "0", "--unixsocket", "/nowhere/at/all"].into_iter().chain(args).collect();
+        let args: Vec<&str> = ["--port", "0", "--unixsocket", &socket].into_iter().chain(args).collect();
         let (status, out) = run_to_end(&args);
         assert!(!status.success() && out.contains(said), "{args:?}: {out}");
     }

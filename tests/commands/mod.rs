@@ -2,15 +2,20 @@
 
 mod blocking;
 mod clients;
+mod hash_deadlines;
+mod hostile;
 mod introspection;
 mod limits;
 mod memory;
+mod migrate;
 mod networking;
 mod notifications;
 mod pipelines;
 mod pubsub;
+mod rust_clients;
 mod scripts;
 mod server_control;
 mod streams;
 mod tracking;
 mod transactions;
+mod waitaof;

@@ -76,6 +76,10 @@ def short(x):
 # Commands whose description differs on purpose, the places where it does, and why.
 INTENDED = {
     "set": (["arguments[2].arguments", "history"], "IFEQ, IFNE, IFDEQ and IFDNE of newer servers"),
+    "bitop": (["arguments[0].arguments", "arguments[0].type", "history"], "DIFF, DIFF1, ANDOR and ONE of 8.2"),
+    "xadd": (["arguments", "history"], "KEEPREF, DELREF and ACKED of 8.2"),
+    "xtrim": (["arguments", "history"], "KEEPREF, DELREF and ACKED of 8.2"),
+    "xreadgroup": (["arguments", "history"], "CLAIM of 8.4"),
     "zrank": (["arity", "arguments", "history"], "WITHSCORE of 7.2"),
     "zrevrank": (["arity", "arguments", "history"], "WITHSCORE of 7.2"),
     "client": (["subcommands.client|no-touch", "subcommands.client|setinfo"], "subcommands of 7.2"),

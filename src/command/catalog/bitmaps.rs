@@ -89,7 +89,24 @@ pub static COMMANDS: &[Meta] = &[
         .flags(&[Flag::Write, Flag::Denyoom])
         .acl(&[Category::Write, Category::Bitmap, Category::Slow])
         .keys(&[OW_UPDATE_AT_2, KeySpec::range(&[KeyFlag::RO, KeyFlag::Access], 3, -1, 1)])
-        .params(&[string("operation"), key("destkey", 0), key("key", 1).multiple()]),
+        .history(&[("8.2.0", "Added the `DIFF`, `DIFF1`, `ANDOR`, and `ONE` operations.")])
+        .params(&[
+            oneof(
+                "operation",
+                &[
+                    word("and", "AND"),
+                    word("or", "OR"),
+                    word("xor", "XOR"),
+                    word("not", "NOT"),
+                    word("diff", "DIFF").since("8.2.0"),
+                    word("diff1", "DIFF1").since("8.2.0"),
+                    word("andor", "ANDOR").since("8.2.0"),
+                    word("one", "ONE").since("8.2.0"),
+                ],
+            ),
+            key("destkey", 0),
+            key("key", 1).multiple(),
+        ]),
     Meta::new("bitpos", -3, Group::Bitmap, "2.8.7")
         .summary("Find first bit set or clear in a string")
         .complexity("O(N)")

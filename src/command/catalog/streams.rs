@@ -19,6 +19,19 @@ pub static COMMANDS: &[Meta] = &[
         .acl(&[Category::Write, Category::Stream, Category::Fast])
         .keys(&[RW_UPDATE_AT_1])
         .params(&[key("key", 0), string("group"), string("id").multiple()]),
+    Meta::new("xackdel", -6, Group::Stream, "8.2.0")
+        .summary("Acknowledge entries of a group and delete those that nobody refers to any more")
+        .complexity("O(1) for each entry ID processed.")
+        .flags(&[Flag::Write, Flag::Fast])
+        .acl(&[Category::Write, Category::Stream, Category::Fast])
+        .keys(&[KeySpec::range(&[KeyFlag::RW, KeyFlag::Update, KeyFlag::Delete], 1, 0, 1)])
+        .params(&[
+            key("key", 0),
+            string("group"),
+            oneof("condition", &[word("keepref", "KEEPREF"), word("delref", "DELREF"), word("acked", "ACKED")])
+                .optional(),
+            block("ids", &[integer("numids"), string("id").multiple()]).token("IDS"),
+        ]),
     Meta::new("xadd", -5, Group::Stream, "5.0.0")
         .summary("Appends a new entry to a stream")
         .complexity("O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.")
@@ -32,10 +45,14 @@ pub static COMMANDS: &[Meta] = &[
         .history(&[
             ("6.2.0", "Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option."),
             ("7.0.0", "Added support for the `<ms>-*` explicit ID form."),
+            ("8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."),
         ])
         .params(&[
             key("key", 0),
             word("nomkstream", "NOMKSTREAM").since("6.2.0").optional(),
+            oneof("condition", &[word("keepref", "KEEPREF"), word("delref", "DELREF"), word("acked", "ACKED")])
+                .since("8.2.0")
+                .optional(),
             block(
                 "trim",
                 &[
@@ -105,6 +122,18 @@ pub static COMMANDS: &[Meta] = &[
         .acl(&[Category::Write, Category::Stream, Category::Fast])
         .keys(&[RW_DELETE_AT_1])
         .params(&[key("key", 0), string("id").multiple()]),
+    Meta::new("xdelex", -5, Group::Stream, "8.2.0")
+        .summary("Delete entries of a stream with regard to what its groups refer to")
+        .complexity("O(1) for each single item to delete in the stream, regardless of the stream size.")
+        .flags(&[Flag::Write, Flag::Fast])
+        .acl(&[Category::Write, Category::Stream, Category::Fast])
+        .keys(&[RW_DELETE_AT_1])
+        .params(&[
+            key("key", 0),
+            oneof("condition", &[word("keepref", "KEEPREF"), word("delref", "DELREF"), word("acked", "ACKED")])
+                .optional(),
+            block("ids", &[integer("numids"), string("id").multiple()]).token("IDS"),
+        ]),
     Meta::new("xgroup", -2, Group::Stream, "5.0.0")
         .summary("A container for consumer groups commands")
         .complexity("Depends on subcommand.")
@@ -216,6 +245,20 @@ pub static COMMANDS: &[Meta] = &[
         .acl(&[Category::Read, Category::Stream, Category::Fast])
         .keys(&[RO_AT_1])
         .params(&[key("key", 0)]),
+    Meta::new("xnack", -7, Group::Stream, "8.8.0")
+        .summary("Give pending entries back to their group, to be delivered to others at once")
+        .complexity("O(1) for each message ID processed.")
+        .flags(&[Flag::Write, Flag::Fast])
+        .acl(&[Category::Write, Category::Stream, Category::Fast])
+        .keys(&[RW_UPDATE_AT_1])
+        .params(&[
+            key("key", 0),
+            string("group"),
+            oneof("mode", &[word("silent", "SILENT"), word("fail", "FAIL"), word("fatal", "FATAL")]),
+            block("ids", &[integer("numids"), string("id").multiple()]).token("IDS"),
+            integer("count").token("RETRYCOUNT").optional(),
+            word("force", "FORCE").optional(),
+        ]),
     Meta::new("xpending", -3, Group::Stream, "5.0.0")
         .summary(
             "Return information and entries from a stream consumer group pending entries list, that are messages \
@@ -300,10 +343,12 @@ pub static COMMANDS: &[Meta] = &[
             find: FindKeys::Range { last: -1, step: 1, limit: 2 },
             notes: "",
         }])
+        .history(&[("8.4.0", "Added the `CLAIM` option.")])
         .params(&[
             block("group_consumer", &[string("group"), string("consumer")]).token("GROUP"),
             integer("count").token("COUNT").optional(),
             integer("milliseconds").token("BLOCK").optional(),
+            integer("min-idle-time").token("CLAIM").since("8.4.0").optional(),
             word("noack", "NOACK").optional(),
             block("streams", &[key("key", 0).multiple(), string("id").multiple()]).token("STREAMS"),
         ]),
@@ -345,7 +390,10 @@ pub static COMMANDS: &[Meta] = &[
         .acl(&[Category::Write, Category::Stream, Category::Slow])
         .tips(&["nondeterministic_output"])
         .keys(&[RW_DELETE_AT_1])
-        .history(&[("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option.")])
+        .history(&[
+            ("6.2.0", "Added the `MINID` trimming strategy and the `LIMIT` option."),
+            ("8.2.0", "Added the `KEEPREF`, `DELREF` and `ACKED` options."),
+        ])
         .params(&[
             key("key", 0),
             block(
@@ -357,5 +405,8 @@ pub static COMMANDS: &[Meta] = &[
                     integer("count").token("LIMIT").since("6.2.0").optional(),
                 ],
             ),
+            oneof("condition", &[word("keepref", "KEEPREF"), word("delref", "DELREF"), word("acked", "ACKED")])
+                .since("8.2.0")
+                .optional(),
         ]),
 ];

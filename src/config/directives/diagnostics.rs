@@ -44,7 +44,7 @@ pub(in crate::config) const SECTION: Section = Section {
             .immutable()
             .not_yet("Who may run MODULE: no one, everyone, or local clients."),
         choice(Key::SanitizeDumpPayload, "sanitize-dump-payload", &["no", "yes", "clients"], "no")
-            .not_yet("When the inside of a value given to RESTORE is checked in depth."),
+            .no_meaning("When values given to RESTORE are checked in depth; here they always are."),
         choice(
             Key::PropagationErrorBehavior,
             "propagation-error-behavior",

@@ -98,8 +98,9 @@ impl Engine {
             true => transaction.map_or(0, |t| t.queue.len() as i64),
             false => -1,
         };
-        let argument_bytes =
-            own.map_or_else(|| client.blocked.as_ref().map_or(0, |b| b.args.as_args().byte_len()), Args::byte_len);
+        // Of a request that is not complete those arguments that are.
+        let argument_bytes = client.query.parsed as usize
+            + own.map_or_else(|| client.blocked.as_ref().map_or(0, |b| b.args.as_args().byte_len()), Args::byte_len);
         let pending = client.output_bytes();
         let (obl, oll, omem) =
             if pending <= OWN_BUFFER_BYTES { (pending, 0, 0) } else { (0, 1, client.out.capacity()) };

@@ -39,7 +39,8 @@ fn set(cx: &mut EngineCx<'_>) -> CmdResult {
     let pairs: Vec<(&[u8], &[u8])> = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1))).collect();
     let client = cx.client();
     let local_client = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
-    cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading: false })?;
+    let loading = cx.engine.durability.loading.is_some();
+    cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading })?;
     cx.reply().ok();
     Ok(Outcome::Done)
 }
@@ -61,7 +62,7 @@ fn rewrite(cx: &mut EngineCx<'_>) -> CmdResult {
     if engine.facts.config_file.is_empty() {
         return Err(CommandError::fixed("ERR The server is running without a config file"));
     }
-    match (engine.senses.rewrite_config)(&engine.facts.config_file, &engine.config) {
+    match (engine.senses.rewrite_config)(&engine.facts.config_file, &engine.config, false) {
         Ok(()) => tracing::warn!("CONFIG REWRITE executed with success."),
         Err(reason) => {
             tracing::warn!("CONFIG REWRITE failed: {reason}");

@@ -118,7 +118,7 @@ fn hello(cx: &mut EngineCx<'_>) -> CmdResult {
     }
     if !cx.client().flags.contains(ClientFlags::LOGGED_IN) {
         return Err(CommandError::fixed(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }

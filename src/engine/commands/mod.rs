@@ -14,6 +14,7 @@ pub mod function_commands;
 pub mod info;
 pub mod latency;
 pub mod memory_commands;
+pub mod migrate;
 pub mod persist_commands;
 pub mod pubsub_commands;
 pub mod scripting_commands;
@@ -25,7 +26,7 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 17] = [
+pub const ALL: [&[Bound<EngineHandler>]; 18] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
     command_info::COMMANDS,
@@ -37,6 +38,7 @@ pub const ALL: [&[Bound<EngineHandler>]; 17] = [
     info::COMMANDS,
     latency::COMMANDS,
     memory_commands::COMMANDS,
+    migrate::COMMANDS,
     persist_commands::COMMANDS,
     pubsub_commands::COMMANDS,
     scripting_commands::COMMANDS,
@@ -64,6 +66,20 @@ pub fn redact(name: &str, args: Args<'_>) -> Option<Vec<Vec<u8>>> {
                 if crate::config::lookup(&parts[at]).is_some_and(|(row, _)| row.secret) {
                     parts[at + 1] = b"(redacted)".to_vec();
                 }
+            }
+            Some(parts)
+        }
+        "migrate" => {
+            let mut parts: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
+            let mut at = 6;
+            while at < parts.len() && !parts[at].eq_ignore_ascii_case(b"KEYS") {
+                let secrets = match parts[at].to_ascii_lowercase().as_slice() {
+                    b"auth" => 1,
+                    b"auth2" => 2,
+                    _ => 0,
+                };
+                parts.iter_mut().skip(at + 1).take(secrets).for_each(|part| *part = b"(redacted)".to_vec());
+                at += 1 + secrets;
             }
             Some(parts)
         }

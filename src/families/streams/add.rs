@@ -3,6 +3,7 @@
 //! Both are repeated with what they came to: the id that was given, and in the place of an approximate limit the exact
 //! one that leaves the same entries.
 
+use super::refs::{References, shorten};
 use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome};
 use crate::keyspace::{Event, Expiry};
 use crate::object::stream::{ENTRY_MAX_BYTES, Facts, Keep, StreamId, Trim};
@@ -44,6 +45,8 @@ struct Options {
     id_at: usize,
     only_existing: bool,
     trim: Option<Trim>,
+    /// What becomes of the references of groups to what is trimmed.
+    references: References,
     /// Where the limit of the trimming is.
     trim_at: usize,
     limit_at: Option<usize>,
@@ -57,6 +60,7 @@ impl Options {
             id_at: args.len(),
             only_existing: false,
             trim: None,
+            references: References::Keep,
             trim_at: 0,
             limit_at: None,
         };
@@ -90,6 +94,8 @@ impl Options {
                 }
                 options.limit_at = Some(at);
                 at += 1;
+            } else if let Some(references) = References::named(args, at) {
+                options.references = references;
             } else if is_xadd && args.is(at, "NOMKSTREAM") {
                 options.only_existing = true;
             } else if is_xadd {
@@ -153,17 +159,6 @@ impl Options {
     }
 }
 
-/// What an approximate trimming has left, as an exact limit.
-fn left(stream: &Stream, trim: Trim) -> Option<Keep> {
-    trim.whole_blocks.then(|| match trim.keep {
-        Keep::Len(_) => Keep::Len(stream.facts().len),
-        Keep::From(_) => {
-            let mut all = stream.entries().range(StreamId::MIN, StreamId::MAX, false).with_tombstones();
-            Keep::From(all.next().map_or(StreamId::MAX, |entry| entry.id))
-        }
-    })
-}
-
 /// What XADD did.
 struct Added {
     id: StreamId,
@@ -181,8 +176,8 @@ fn add(stream: &mut Stream, new: &Addition<'_>) -> Result<Added, CommandError> {
     Ok(match new.options.trim {
         None => Added { id, trimmed: 0, left: None },
         Some(trim) => {
-            let trimmed = stream.trim(trim);
-            Added { id, trimmed, left: left(stream, trim) }
+            let trimmed = shorten(stream, trim, new.options.references);
+            Added { id, trimmed: trimmed.count, left: trimmed.left }
         }
     })
 }
@@ -242,13 +237,12 @@ pub(super) fn xtrim(cx: &mut DataCx<'_>) -> CmdResult {
         cx.reply.integer(0);
         return Ok(Outcome::Done);
     };
-    let trimmed = stream.trim(trim);
-    let left = left(stream, trim);
-    cx.reply.integer(trimmed as i64);
-    if trimmed > 0 {
-        cx.db.changed_by(key, Event::XTRIM, trimmed as usize);
-        if left.is_some() && cx.effects.wanted {
-            options.repeat(cx, None, left);
+    let trimmed = shorten(stream, trim, options.references);
+    cx.reply.integer(trimmed.count as i64);
+    if trimmed.count > 0 {
+        cx.db.changed_by(key, Event::XTRIM, trimmed.count as usize);
+        if trimmed.left.is_some() && cx.effects.wanted {
+            options.repeat(cx, None, trimmed.left);
         }
     }
     Ok(Outcome::Done)

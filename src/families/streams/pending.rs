@@ -14,6 +14,8 @@ use smallvec::SmallVec;
 pub(super) fn xack(cx: &mut DataCx<'_>) -> CmdResult {
     let key = cx.args.at(1);
     let ids = ids(cx, 3);
+    // It counts as a read in the figures.
+    cx.db.look(key);
     let stream = cx.db.edit::<Stream>(key)?;
     let Some(group) = stream.and_then(|stream| stream.group_mut(cx.args.at(2))) else {
         cx.reply.integer(0);
@@ -68,7 +70,7 @@ impl<'a> Part<'a> {
             reply.array(4);
             write_id(reply, id);
             reply.bulk(pending.consumer());
-            reply.integer(idle_ms.max(0));
+            reply.integer(if pending.is_owned() { idle_ms.max(0) } else { -1 });
             reply.integer(pending.deliveries as i64);
             written += 1;
             written < self.count

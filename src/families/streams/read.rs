@@ -1,15 +1,17 @@
 //! XREAD and XREADGROUP: entries beyond an id, of several streams at once, with waiting or without.
 //!
+//! With CLAIM, a consumer of a group is given first what has been pending too long, and only then what is new.
+//!
 //! Who waits is run again when a key is ready, and looks at that key alone. An id of `$` means the last one at the moment
 //! the command was given, so it is replaced by that id for later. What a group reads is repeated as the claims it amounts
 //! to, never as it was received.
 
-use super::{Claim, id, repeat_claim, repeat_group_id, write_entry, write_id};
+use super::{Claim, id, repeat_claim, repeat_group_id, write_entry, write_fields, write_id};
 use crate::command::{
     CmdResult, CommandError, DataCx, Effects, Outcome, OwnedArgs, Propagate, TimeoutReply, WaitKind, WaitOn,
 };
 use crate::keyspace::{Event, UnixMs};
-use crate::object::stream::{Entries, Facts, Group, StreamId};
+use crate::object::stream::{Entries, Entry, Facts, Group, StreamId};
 use crate::object::{Object, Stream, Typed};
 use crate::resp::reply::Reply;
 use crate::structs::record::Body;
@@ -40,13 +42,22 @@ struct Reader<'a> {
     consumer: &'a [u8],
     /// What is delivered does not become pending.
     no_ack: bool,
+    /// What has been pending for so long is claimed.
+    claim_idle_ms: Option<i64>,
+}
+
+impl Reader<'_> {
+    /// The moment up to which a delivery is so long ago that its entry is claimed.
+    fn claims_up_to(&self, now: i64) -> Option<i64> {
+        self.claim_idle_ms.map(|idle_ms| now.saturating_sub(idle_ms))
+    }
 }
 
 impl<'a> Request<'a> {
     fn parse(cx: &DataCx<'a>, of_group: bool) -> Result<Request<'a>, CommandError> {
         let args = cx.args;
         let mut request = Request { count: 0, wait: None, keys_at: 0, keys: 0, group: None };
-        let mut no_ack = false;
+        let (mut no_ack, mut claim_idle_ms) = (false, None);
         let mut at = 1;
         while at < args.len() {
             let more = args.len() - 1 - at;
@@ -70,13 +81,20 @@ impl<'a> Request<'a> {
                     return Err(CommandError::XREAD_GROUP);
                 }
                 let (group, consumer) = (args.at(at + 1), args.at(at + 2));
-                request.group = Some(Reader { group, consumer, no_ack: false });
+                request.group = Some(Reader { group, consumer, no_ack: false, claim_idle_ms: None });
                 at += 2;
             } else if args.is(at, "NOACK") {
                 if !of_group {
                     return Err(CommandError::XREAD_NOACK);
                 }
                 no_ack = true;
+            } else if of_group && args.is(at, "CLAIM") && more > 0 {
+                at += 1;
+                let idle_ms = cx.integer(at).map_err(|_| CommandError::CLAIM_NOT_INTEGER)?;
+                if idle_ms < 0 {
+                    return Err(CommandError::CLAIM_NEGATIVE);
+                }
+                claim_idle_ms = Some(idle_ms);
             } else {
                 return Err(CommandError::SYNTAX);
             }
@@ -86,7 +104,7 @@ impl<'a> Request<'a> {
             return Err(CommandError::SYNTAX);
         }
         match &mut request.group {
-            Some(reader) => reader.no_ack = no_ack,
+            Some(reader) => (reader.no_ack, reader.claim_idle_ms) = (no_ack, claim_idle_ms),
             None if of_group => return Err(CommandError::XREADGROUP_WITHOUT_GROUP),
             None => {}
         }
@@ -115,9 +133,28 @@ impl<'a> Request<'a> {
         Ok(ids)
     }
 
-    fn waiting(&self, until: Option<UnixMs>, again: Option<OwnedArgs>) -> CmdResult {
+    fn waiting(&self, cx: &mut DataCx<'_>, until: Option<UnixMs>, again: Option<OwnedArgs>) -> CmdResult {
         let keys = self.keys_at..self.keys_at + self.keys;
-        Ok(Outcome::Wait(WaitOn { kind: WaitKind::Stream, keys, until, on_timeout: TimeoutReply::NullArray, again }))
+        let retry = self.next_claim(cx);
+        let on_timeout = TimeoutReply::NullArray;
+        Ok(Outcome::Wait(WaitOn { kind: WaitKind::Stream, keys, until, retry, on_timeout, again }))
+    }
+
+    /// The next moment at which something has been pending long enough to be claimed, if nothing else happens.
+    fn next_claim(&self, cx: &mut DataCx<'_>) -> Option<UnixMs> {
+        let reader = self.group?;
+        let idle_ms = reader.claim_idle_ms?;
+        let mut next: Option<i64> = None;
+        for at in self.keys_at..self.keys_at + self.keys {
+            let Ok(Some(stream)) = cx.db.edit::<Stream>(cx.args.at(at)) else { continue };
+            let Some(group) = stream.group_mut(reader.group) else { continue };
+            if let Some(delivered_at) = group.oldest_delivery() {
+                let due = delivered_at.saturating_add(idle_ms);
+                next = Some(next.map_or(due, |other| other.min(due)));
+            }
+        }
+        // What is due already was looked at in this millisecond.
+        next.map(|at| UnixMs(at.max(cx.now.0 + 1)))
     }
 }
 
@@ -193,7 +230,7 @@ fn wait_or_nothing(cx: &mut DataCx<'_>, request: &Request<'_>, ids: &[StreamId])
         parts.extend(texts.iter().map(|text| text.as_bytes()));
         OwnedArgs::of(&parts)
     });
-    request.waiting(until, again)
+    request.waiting(cx, until, again)
 }
 
 /// A key that was waited for is ready: whatever it has now beyond the id is read.
@@ -201,14 +238,14 @@ fn serve_ready(cx: &mut DataCx<'_>, request: &Request<'_>, key: &[u8]) -> CmdRes
     cx.effects.propagate = Propagate::Nothing;
     let until = request.wait.unwrap_or(None);
     let Some(at) = (0..request.keys).find(|at| cx.args.at(request.keys_at + at) == key) else {
-        return request.waiting(until, None);
+        return request.waiting(cx, until, None);
     };
     let count = if request.count == 0 { WAITED_MAX_ENTRIES } else { request.count };
     let now = cx.now.0;
     let Some(reader) = request.group else {
         let after = id(cx.args.at(request.keys_at + request.keys + at))?;
         let Some(stream) = stream_of(cx.db.peek(key)).filter(|stream| stream.facts().last_id > after) else {
-            return request.waiting(until, None);
+            return request.waiting(cx, until, None);
         };
         write_header(cx.reply, 1);
         write_key(cx.reply, key);
@@ -217,8 +254,8 @@ fn serve_ready(cx: &mut DataCx<'_>, request: &Request<'_>, key: &[u8]) -> CmdRes
     };
     let stream = stream_of(cx.db.peek(key)).ok_or(CommandError::STREAM_IS_GONE)?;
     let group = stream.group(reader.group).ok_or(CommandError::GROUP_IS_GONE)?;
-    if stream.facts().last_id <= group.last_id {
-        return request.waiting(until, None);
+    if stream.facts().last_id <= group.last_id && !may_claim(cx, key, reader) {
+        return request.waiting(cx, until, None);
     }
     write_header(cx.reply, 1);
     let created = cx
@@ -248,7 +285,7 @@ pub(super) fn xreadgroup(cx: &mut DataCx<'_>) -> CmdResult {
             let delivered = stream.group(reader.group).map(|group| group.last_id);
             *after != UNDELIVERED || stream.entries().last_id() > delivered
         };
-        if cx.db.get::<Stream>(key)?.filter(is_new).is_none() {
+        if cx.db.get::<Stream>(key)?.filter(is_new).is_none() && !may_claim(cx, key, reader) {
             continue;
         }
         served += 1;
@@ -270,6 +307,14 @@ pub(super) fn xreadgroup(cx: &mut DataCx<'_>) -> CmdResult {
         cx.reply.finish_array(place, served)
     }
     Ok(Outcome::Done)
+}
+
+/// Whether a key has entries that have been pending so long that they are claimed.
+fn may_claim(cx: &mut DataCx<'_>, key: &[u8], reader: Reader<'_>) -> bool {
+    let Some(up_to) = reader.claims_up_to(cx.now.0) else { return false };
+    let stream = cx.db.edit::<Stream>(key).ok().flatten();
+    let group = stream.and_then(|stream| stream.group_mut(reader.group));
+    group.and_then(Group::oldest_delivery).is_some_and(|at| at <= up_to)
 }
 
 /// Writes a key and what a consumer is given of it; answers whether the consumer is new.
@@ -314,10 +359,14 @@ fn deliver_new(
 ) {
     let place = reply.defer_array();
     let start = group.last_id.next().unwrap_or(StreamId::MIN);
+    let claimed = claim_idle(entries, group, key, reader, most, now, reply, effects);
     let mut delivered = 0;
-    for entry in entries.range(start, StreamId::MAX, false).take(most) {
+    for entry in entries.range(start, StreamId::MAX, false).take(most - claimed) {
         facts.advance(group, entry.id);
-        write_entry(reply, &entry);
+        match reader.claim_idle_ms {
+            Some(_) => write_delivery(reply, &entry, 0, 0),
+            None => write_entry(reply, &entry),
+        }
         delivered += 1;
         if !reader.no_ack {
             group.assign(entry.id, reader.consumer, now, 1);
@@ -325,15 +374,67 @@ fn deliver_new(
             repeat_claim(effects, [key, reader.group, reader.consumer], entry.id, claim);
         }
     }
-    reply.finish_array(place, delivered);
-    if delivered > 0 {
-        if reader.no_ack {
+    reply.finish_array(place, claimed + delivered);
+    if claimed + delivered > 0 {
+        if reader.no_ack && delivered > 0 {
             repeat_group_id(effects, key, reader.group, group.last_id, group.entries_read);
         }
         if let Some(consumer) = group.consumer_mut(reader.consumer) {
             consumer.active_at = now;
         }
     }
+}
+
+/// An entry with how long ago, and how often, it was delivered before.
+fn write_delivery(reply: &mut Reply, entry: &Entry<'_>, idle_ms: i64, deliveries: u64) {
+    reply.array(4);
+    write_id(reply, entry.id);
+    write_fields(reply, entry);
+    reply.integer(idle_ms);
+    reply.integer(deliveries as i64);
+}
+
+/// Gives a consumer what has been pending too long, longest first; answers how much that was. Entries that were deleted
+/// stop being pending.
+#[allow(clippy::too_many_arguments)]
+fn claim_idle(
+    entries: Entries<'_>,
+    group: &mut Group,
+    key: &[u8],
+    reader: Reader<'_>,
+    most: usize,
+    now: i64,
+    reply: &mut Reply,
+    effects: &mut Effects,
+) -> usize {
+    let Some(up_to) = reader.claims_up_to(now) else { return 0 };
+    let mut claimed = 0;
+    while claimed < most {
+        let Some(id) = group.pending_since(up_to).next() else { break };
+        let Some(before) = group.pending(id).cloned() else { break };
+        let last_id = group.last_id;
+        let Some(entry) = entries.entry(id) else {
+            let claim = Claim { delivered_at: before.delivered_at, deliveries: before.deliveries, last_id };
+            repeat_claim(effects, [key, reader.group, before.consumer()], id, claim);
+            group.acknowledge(id);
+            continue;
+        };
+        if before.delivered_at == now {
+            // With a span of 0 everything would come again and again.
+            break;
+        }
+        write_delivery(reply, &entry, now.saturating_sub(before.delivered_at).max(0), before.deliveries);
+        let deliveries = before.deliveries.saturating_add(1).min(i64::MAX as u64);
+        group.assign(id, reader.consumer, now, deliveries);
+        repeat_claim(
+            effects,
+            [key, reader.group, reader.consumer],
+            id,
+            Claim { delivered_at: now, deliveries, last_id },
+        );
+        claimed += 1;
+    }
+    claimed
 }
 
 /// What is pending for a consumer once more. It is not repeated elsewhere, as with Redis.

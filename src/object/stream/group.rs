@@ -1,7 +1,9 @@
 //! Consumer groups: how far a group has read, what was delivered and not acknowledged yet, and to whom.
 //!
 //! A pending entry is filed twice: in the group, with when and how often it was delivered, and to which consumer; and in
-//! that consumer, by its id alone. Promises: both always agree; a clone is O(1) and never changes.
+//! that consumer, by its id alone. One that was released belongs to no consumer. Once a group was asked for what has been
+//! pending longest, it files the entries by their moments as well. Promises: all always agree; a clone is O(1) and never
+//! changes.
 
 use super::StreamId;
 use crate::structs::ordered_tree::OrderedTree;
@@ -64,6 +66,8 @@ pub struct Group {
     pub entries_read: Option<i64>,
     pending: OrderedTree<StreamId, Pending>,
     consumers: OrderedTree<Name, Consumer>,
+    /// The pending entries by the moment of their delivery, from the first time somebody asked on.
+    by_age: Option<Box<OrderedTree<(i64, StreamId), ()>>>,
 }
 
 /// An entry that was delivered and not acknowledged.
@@ -73,13 +77,18 @@ pub struct Pending {
     pub delivered_at: i64,
     /// How often it was delivered.
     pub deliveries: u64,
-    consumer: Name,
+    consumer: Option<Name>,
 }
 
 impl Pending {
-    /// Whose it is.
+    /// Whose it is; empty when it was released.
     pub fn consumer(&self) -> &[u8] {
-        self.consumer.bytes()
+        self.consumer.as_ref().map_or(&[], Name::bytes)
+    }
+
+    /// Whether it belongs to a consumer.
+    pub fn is_owned(&self) -> bool {
+        self.consumer.is_some()
     }
 }
 
@@ -108,7 +117,7 @@ impl Consumer {
 impl Group {
     /// A group that begins after an entry.
     pub fn new(last_id: StreamId, entries_read: Option<i64>) -> Group {
-        Group { last_id, entries_read, pending: OrderedTree::new(), consumers: OrderedTree::new() }
+        Group { last_id, entries_read, pending: OrderedTree::new(), consumers: OrderedTree::new(), by_age: None }
     }
 
     /// Number of pending entries. O(1).
@@ -176,7 +185,9 @@ impl Group {
     pub fn remove_consumer(&mut self, name: &[u8]) -> Option<usize> {
         let consumer = self.consumers.remove(name)?;
         for (id, ()) in consumer.pending.iter() {
-            self.pending.remove(id);
+            if let Some(pending) = self.pending.remove(id) {
+                self.age(*id, Some(pending.delivered_at), None);
+            }
         }
         Some(consumer.pending.len())
     }
@@ -184,10 +195,12 @@ impl Group {
     /// Makes an entry pending for a consumer that exists, whoever had it before. O(log n).
     pub fn assign(&mut self, id: StreamId, consumer: &[u8], delivered_at: i64, deliveries: u64) {
         let Some((name, _)) = self.consumers.entry(consumer) else { return };
-        let pending = Pending { delivered_at, deliveries, consumer: name.clone() };
-        match self.pending.insert(id, pending) {
-            Some(before) if before.consumer() == consumer => return,
-            Some(before) => self.take_from(before.consumer(), id),
+        let pending = Pending { delivered_at, deliveries, consumer: Some(name.clone()) };
+        let before = self.pending.insert(id, pending);
+        self.age(id, before.as_ref().map(|before| before.delivered_at), Some(delivered_at));
+        match before.and_then(|before| before.consumer) {
+            Some(owner) if owner.bytes() == consumer => return,
+            Some(owner) => self.take_from(owner.bytes(), id),
             None => {}
         }
         if let Some(owner) = self.consumers.get_mut(consumer) {
@@ -204,15 +217,65 @@ impl Group {
     /// Notes another delivery of a pending entry.
     pub fn redelivered(&mut self, id: StreamId, now: i64) {
         if let Some(pending) = self.pending.get_mut(&id) {
-            pending.delivered_at = now;
+            let before = std::mem::replace(&mut pending.delivered_at, now);
             pending.deliveries = pending.deliveries.wrapping_add(1);
+            self.age(id, Some(before), Some(now));
         }
+    }
+
+    /// Takes a pending entry from its consumer, or makes it pending for none; it counts as delivered long ago. O(log n).
+    pub fn release(&mut self, id: StreamId, deliveries: u64) {
+        let before = self.pending.insert(id, Pending { delivered_at: 0, deliveries, consumer: None });
+        self.age(id, before.as_ref().map(|before| before.delivered_at), Some(0));
+        if let Some(owner) = before.and_then(|before| before.consumer) {
+            self.take_from(owner.bytes(), id);
+        }
+    }
+
+    /// Pending entries that were delivered at a moment or before, longest ago first. The first call is O(n log n).
+    pub fn pending_since(&mut self, moment: i64) -> impl Iterator<Item = StreamId> {
+        self.ages().iter().map(|(at, ())| *at).take_while(move |(at, _)| *at <= moment).map(|(_, id)| id)
+    }
+
+    /// When the entry that has been pending longest was delivered. As `pending_since`.
+    pub fn oldest_delivery(&mut self) -> Option<i64> {
+        self.ages().first().map(|((at, _), ())| *at)
+    }
+
+    fn ages(&mut self) -> &OrderedTree<(i64, StreamId), ()> {
+        let pending = &self.pending;
+        self.by_age.get_or_insert_with(|| {
+            let mut by_age = Box::new(OrderedTree::new());
+            pending.iter().for_each(|(id, pending)| {
+                by_age.insert((pending.delivered_at, *id), ());
+            });
+            by_age
+        })
+    }
+
+    /// Files an entry under another moment.
+    fn age(&mut self, id: StreamId, before: Option<i64>, after: Option<i64>) {
+        let Some(by_age) = &mut self.by_age else { return };
+        if let Some(at) = before {
+            by_age.remove(&(at, id));
+        }
+        if let Some(at) = after {
+            by_age.insert((at, id), ());
+        }
+    }
+
+    /// Whether the group has still to read or to acknowledge an entry.
+    pub fn refers_to(&self, id: StreamId) -> bool {
+        id > self.last_id || self.pending.get(&id).is_some()
     }
 
     /// Ends the pending of an entry; whether it was. O(log n).
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };
-        self.take_from(pending.consumer(), id);
+        self.age(id, Some(pending.delivered_at), None);
+        if let Some(owner) = pending.consumer {
+            self.take_from(owner.bytes(), id);
+        }
         true
     }
 
@@ -225,6 +288,7 @@ impl Group {
     pub(super) fn alloc_bytes(&self) -> usize {
         let consumers = self.consumers.iter();
         self.pending.alloc_bytes()
+            + self.by_age.as_ref().map_or(0, |by_age| by_age.alloc_bytes())
             + self.consumers.alloc_bytes()
             + consumers.map(|(name, consumer)| name.alloc_bytes() + consumer.pending.alloc_bytes()).sum::<usize>()
     }
@@ -238,9 +302,18 @@ impl Group {
             consumer.pending.check();
             owned += consumer.pending.len();
             for (id, ()) in consumer.pending.iter() {
-                assert!(self.pending.get(id).is_some_and(|pending| pending.consumer == *name), "both sides agree");
+                assert!(
+                    self.pending.get(id).is_some_and(|pending| pending.consumer.as_ref() == Some(name)),
+                    "both agree"
+                );
             }
         }
-        assert_eq!(owned, self.pending.len(), "every pending entry has an owner");
+        let released = self.pending.iter().filter(|(_, pending)| !pending.is_owned()).count();
+        assert_eq!(owned + released, self.pending.len(), "every pending entry has an owner or was released");
+        if let Some(by_age) = &self.by_age {
+            by_age.check();
+            assert_eq!(by_age.len(), self.pending.len());
+            assert!(by_age.iter().all(|((at, id), ())| self.pending.get(id).is_some_and(|p| p.delivered_at == *at)));
+        }
     }
 }

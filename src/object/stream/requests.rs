@@ -55,6 +55,11 @@ impl Group {
         }
         for (id, pending) in self.pending_from(StreamId::MIN) {
             let (mut at, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
+            if !pending.is_owned() {
+                let (id, count) = (id.text(), count.format(pending.deliveries).as_bytes());
+                emit(&[b"XNACK", key, name, b"FAIL", b"IDS", b"1", id.as_bytes(), b"RETRYCOUNT", count, b"FORCE"]);
+                continue;
+            }
             emit(&[
                 b"XCLAIM",
                 key,

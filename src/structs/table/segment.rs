@@ -218,10 +218,10 @@ impl<E: Entry> Segment<E> {
         }
     }
 
-    /// The earliest deadline, `u64::MAX` when there is none. O(slots).
+    /// The earliest moment something is due, `u64::MAX` when nothing ever is. O(slots).
     pub(super) fn earliest(&self) -> u64 {
         self.prefetch_entries();
-        self.entries().filter_map(E::deadline).min().unwrap_or(u64::MAX)
+        self.entries().filter_map(E::due).min().unwrap_or(u64::MAX)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::*;
-use crate::structs::record::{Body, BodyMut, NewBody, Record};
+use crate::structs::record::{Body, BodyMut, NewBody, Payload, Record};
 use crate::structs::thin::ThinBytes;
 
 type Key = Record<()>;
@@ -332,7 +332,7 @@ fn due_entries_go_in_slices_and_nothing_else_does() {
             let mut gone = Vec::new();
             loop {
                 let (before, limit) = (gone.len(), rng.usize(1..500));
-                let more = table.remove_due(now, limit, &mut gone);
+                let more = table.remove_due(now, limit, &mut gone, &mut Vec::new());
                 assert!(gone.len() - before <= limit);
                 assert!(more == table.next_deadline().is_some_and(|at| at <= now));
                 if !more {
@@ -361,9 +361,95 @@ fn mass_expiry_gives_the_memory_back() {
         table.insert(hash(&key), record(&key, n, Some(5)));
     }
     let mut gone = Vec::new();
-    assert!(!table.remove_due(4, 10, &mut gone) && gone.is_empty());
-    while table.remove_due(5, 1000, &mut gone) {}
+    assert!(!table.remove_due(4, 10, &mut gone, &mut Vec::new()) && gone.is_empty());
+    while table.remove_due(5, 1000, &mut gone, &mut Vec::new()) {}
     assert_eq!((gone.len(), table.len(), table.alloc_bytes(), table.next_deadline()), (100_000, 0, 0, None));
+}
+
+/// The moment a part of an entry is due.
+#[derive(Clone, Debug)]
+struct Parts(Option<u64>);
+
+impl Payload for Parts {
+    fn parts_due(&self) -> Option<u64> {
+        self.0
+    }
+}
+
+/// Sets when a part of an entry is due, as an edit in place does.
+fn set_parts(table: &mut Table<Record<Parts>>, key: &[u8], due: Option<u64>) {
+    let BodyMut::Payload(parts) = table.get_mut(hash(key), key).unwrap().body_mut() else { panic!("parts") };
+    parts.0 = due;
+    table.note_parts(hash(key), key);
+}
+
+#[test]
+fn parts_that_are_due_are_named_and_their_entries_stay() {
+    let mut rng = seeded();
+    for keys in [20, 3_000] {
+        let mut table: Table<Record<Parts>> = Table::new();
+        let mut model: BTreeMap<Vec<u8>, (Option<u64>, Option<u64>)> = BTreeMap::new();
+        for now in (0..2_000u64).step_by(100) {
+            for _ in 0..keys {
+                let key = rng.usize(..keys).to_string().into_bytes();
+                let mut moment = || (rng.u8(..3) == 0).then(|| now + 1 + rng.u64(..500));
+                let (deadline, due) = (moment(), moment());
+                match rng.u8(..6) {
+                    0..2 => {
+                        let body = NewBody::Payload(Parts(due));
+                        table.insert(hash(&key), Record::new(&key, body, deadline, 0, 0));
+                        model.insert(key, (deadline, due));
+                    }
+                    2 => assert_eq!(table.remove(hash(&key), &key).is_some(), model.remove(&key).is_some()),
+                    3 if model.contains_key(&key) => {
+                        assert!(table.set_deadline(hash(&key), &key, deadline));
+                        model.get_mut(&key).unwrap().0 = deadline;
+                    }
+                    4 if model.contains_key(&key) => {
+                        set_parts(&mut table, &key, due);
+                        model.get_mut(&key).unwrap().1 = due;
+                    }
+                    _ => {}
+                }
+            }
+            let snapshot = (table.clone(), model.clone());
+            let (mut gone, mut named) = (Vec::new(), Vec::new());
+            loop {
+                let before = gone.len();
+                let more = table.remove_due(now, 7, &mut gone, &mut named);
+                assert!(gone.len() - before + named.len() <= 7);
+                for entry in &gone[before..] {
+                    assert!(model.remove(entry.key()).unwrap().0.is_some_and(|at| at <= now));
+                }
+                for key in named.drain(..) {
+                    let (deadline, due) = model.get_mut(&*key).unwrap();
+                    assert!(deadline.is_none_or(|at| at > now));
+                    if due.is_some_and(|at| at <= now) {
+                        *due = (rng.bool()).then_some(now + 50);
+                        set_parts(&mut table, &key, *due);
+                    }
+                }
+                if !more {
+                    break;
+                }
+            }
+            assert!(
+                model
+                    .values()
+                    .all(|(deadline, due)| deadline.is_none_or(|at| at > now) && due.is_none_or(|at| at > now))
+            );
+            for (table, model) in [(&table, &model), (&snapshot.0, &snapshot.1)] {
+                table.check();
+                assert_eq!(table.len(), model.len());
+                assert_eq!(table.len_with_deadline(), model.values().filter(|(at, _)| at.is_some()).count());
+                assert_eq!(table.len_with_timed_parts(), model.values().filter(|(_, at)| at.is_some()).count());
+                let first = model.values().flat_map(|(deadline, due)| deadline.iter().chain(due)).min();
+                assert!(table.next_deadline().unwrap_or(u64::MAX) <= first.copied().unwrap_or(u64::MAX));
+            }
+            let earliest = model.values().filter_map(|(deadline, _)| *deadline).min();
+            assert_eq!(table.earliest().and_then(Entry::deadline), earliest);
+        }
+    }
 }
 
 /// An entry whose hash the test chooses.
@@ -446,7 +532,7 @@ fn hashes_that_share_all_that_counts_overflow_and_still_work() {
                 assert_eq!(sampled, model.len().min(100));
                 if round % 500 == 250 {
                     let mut gone = Vec::new();
-                    while table.remove_due(300, 20, &mut gone) {}
+                    while table.remove_due(300, 20, &mut gone, &mut Vec::new()) {}
                     for entry in &gone {
                         assert!(model.remove(&entry.key).unwrap().deadline.unwrap() <= 300);
                     }
@@ -468,7 +554,7 @@ fn a_deadline_that_never_comes_is_never_due() {
     table.insert(hash(b"k"), record(b"k", 1, Some(u64::MAX)));
     assert_eq!((table.next_deadline(), table.len_with_deadline()), (None, 1));
     assert!(table.earliest().is_none());
-    assert!(!table.remove_due(u64::MAX, 1, &mut Vec::new()));
+    assert!(!table.remove_due(u64::MAX, 1, &mut Vec::new(), &mut Vec::new()));
     assert_eq!(table.len(), 1);
 }
 

@@ -74,6 +74,7 @@ struct Sweep<'a, E> {
     now: u64,
     left: usize,
     out: &'a mut Vec<E>,
+    parts: &'a mut Vec<Box<[u8]>>,
     sparse: &'a mut Vec<u64>,
 }
 
@@ -247,8 +248,8 @@ impl<E: Entry> Tree<E> {
         // SAFETY: the entry lies in an owned segment. `lower` changes bounds and directories only: it finds every
         // node on the way owned, so it neither moves nor writes the segment.
         unsafe {
-            if made && let Some(deadline) = (*entry).deadline() {
-                self.lower(hash, deadline);
+            if made && let Some(due) = (*entry).due() {
+                self.lower(hash, due);
             }
             Ok((&mut *entry, made))
         }
@@ -503,10 +504,17 @@ impl<E: Entry> Tree<E> {
     }
 
     /// Moves up to `limit` entries with a deadline of at most `now` to `out`, tightens the bounds it passes, and
-    /// notes a hash in each leaf that became sparse, for `merge`.
-    pub(super) fn take_due(&mut self, now: u64, limit: usize, out: &mut Vec<E>, sparse: &mut Vec<u64>) {
+    /// notes a hash in each leaf that became sparse, for `merge`. Names the entries of which only parts are due.
+    pub(super) fn take_due(
+        &mut self,
+        now: u64,
+        limit: usize,
+        out: &mut Vec<E>,
+        parts: &mut Vec<Box<[u8]>>,
+        sparse: &mut Vec<u64>,
+    ) {
         // `NONE` as a deadline never comes.
-        let mut sweep = Sweep { now: now.min(NONE - 1), left: limit, out, sparse };
+        let mut sweep = Sweep { now: now.min(NONE - 1), left: limit, out, parts, sparse };
         if self.bound > sweep.now || limit == 0 {
             return;
         }
@@ -555,25 +563,30 @@ impl<E: Entry> Tree<E> {
 
     fn sweep_segment(segment: &mut Segment<E>, prefix: u64, sweep: &mut Sweep<'_, E>) -> u64 {
         segment.prefetch_entries();
-        let before = sweep.left;
+        let before = sweep.out.len();
         let mut low = NONE;
         for at in segment.occupied() {
-            if let Some(deadline) = segment.at(at).deadline() {
-                if deadline <= sweep.now && sweep.left > 0 {
-                    sweep.left -= 1;
-                    sweep.out.push(segment.take(at));
-                } else {
-                    low = low.min(deadline);
-                }
+            let Some(due) = segment.at(at).due() else { continue };
+            if due > sweep.now || sweep.left == 0 {
+                low = low.min(due);
+                continue;
+            }
+            sweep.left -= 1;
+            if segment.at(at).deadline().is_some_and(|deadline| deadline <= sweep.now) {
+                sweep.out.push(segment.take(at));
+            } else {
+                // It is due until its parts have been seen to, so the leaf is visited again.
+                low = low.min(due);
+                sweep.parts.push(segment.at(at).key().into());
             }
         }
-        if sweep.left < before && segment.len() <= SPARSE {
+        if sweep.out.len() > before && segment.len() <= SPARSE {
             sweep.sparse.push(prefix);
         }
         low
     }
 
-    /// Calls `f` with entries whose deadline is at most `now` while it returns true. Changes nothing.
+    /// Calls `f` with entries that are due at `now`, or parts of which are, while it returns true. Changes nothing.
     pub(super) fn each_due(&self, now: u64, f: &mut dyn FnMut(&E) -> bool) {
         let now = now.min(NONE - 1);
         if let Some(root) = self.root
@@ -591,7 +604,7 @@ impl<E: Entry> Tree<E> {
         unsafe {
             if link.is_segment() {
                 (*link.segment()).prefetch_entries();
-                return (*link.segment()).entries().all(|entry| entry.deadline().is_none_or(|at| at > now) || f(entry));
+                return (*link.segment()).entries().all(|entry| entry.due().is_none_or(|at| at > now) || f(entry));
             }
             !link.is_bounded()
                 || (0..1usize << link.bits())
@@ -657,16 +670,22 @@ impl<E: Entry> Tree<E> {
         }
     }
 
-    /// Walks every invariant of nodes and bounds; returns the number of entries and of those with a deadline.
+    /// Walks every invariant of nodes and bounds; returns the number of entries, of those with a deadline, and of those
+    /// whose parts have deadlines.
     ///
     /// # Panics
     /// When one does not hold.
-    pub(super) fn check(&self) -> (usize, usize) {
-        let mut seen =
-            Seen { shape: Shape { depths: [0; DEPTH_LIMIT as usize + 1], dirs: 0 }, bytes: 0, len: 0, timed: 0 };
+    pub(super) fn check(&self) -> (usize, usize, usize) {
+        let mut seen = Seen {
+            shape: Shape { depths: [0; DEPTH_LIMIT as usize + 1], dirs: 0 },
+            bytes: 0,
+            len: 0,
+            timed: 0,
+            parts: 0,
+        };
         let Some(root) = self.root else {
             assert!(self.bound == NONE && self.bytes == 0 && self.shape.is_none());
-            return (0, 0);
+            return (0, 0, 0);
         };
         // SAFETY: the tree keeps its nodes alive and is borrowed.
         let low = unsafe { Self::check_below(root, 0, 0, ROOT_BITS, &mut seen) };
@@ -676,7 +695,7 @@ impl<E: Entry> Tree<E> {
         if let Some(shape) = &self.shape {
             assert_eq!((shape.depths, shape.dirs), (seen.shape.depths, seen.shape.dirs));
         }
-        (seen.len, seen.timed)
+        (seen.len, seen.timed, seen.parts)
     }
 
     /// # Safety
@@ -729,6 +748,7 @@ impl<E: Entry> Tree<E> {
             assert_eq!(segment.find(hash, entry.key()), Some(at), "a key twice");
             seen.len += 1;
             seen.timed += usize::from(entry.deadline().is_some());
+            seen.parts += usize::from(entry.has_timed_parts());
         }
         segment.earliest()
     }
@@ -740,6 +760,7 @@ struct Seen {
     bytes: usize,
     len: usize,
     timed: usize,
+    parts: usize,
 }
 
 impl<E: Entry> Clone for Tree<E> {

@@ -169,4 +169,33 @@ def latency_on_a_terminal():
         t.until(r"keys +mem +clients +blocked +requests +connections(?s:.*)\n\d+ +[\d.]+[KMG]")
 
 
-kit.main(prompt_and_replies, help_completion_hints, subscriptions_and_monitor, reconnection, latency_on_a_terminal)
+def lua_debugger():
+    """Both ways: on a fork of the data, as it is by default, and on the data themselves."""
+    if b"script|debug" not in client.execute_command("COMMAND LIST"):
+        print("  the server has no SCRIPT DEBUG: the debugger is left out")
+        return
+    steps = [
+        ("step", r"<redis> INCR debugged(?s:.*)<reply> 1(?s:.*)Stopped at 2(?s:.*)-> 2 +local doubled"),
+        ("print n", r"<value> 1"),
+        ("break 3", r"3 +return \{n, doubled"),
+        ("continue", r"Stopped at 3, stop reason = break point"),
+        ("print", r"<value> n = 1(?s:.*)<value> doubled = 2"),
+        ("redis get debugged", r'<redis> get debugged(?s:.*)<reply> "1"'),
+        ("eval 1 + 2", r"<retval> 3"),
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write("local n = redis.call('INCR', KEYS[1])\nlocal doubled = n * 2\nreturn {n, doubled, ARGV[1]}\n")
+        script.flush()
+        for mode, left in (("--ldb", None), ("--ldb-sync-mode", b"1")):
+            client.delete("debugged")
+            with Terminal(mode, "--eval", script.name, "debugged", ",", "word") as t:
+                t.until(r"Stopped at 1(?s:.*)-> 1 +local n = redis\.call\('INCR', KEYS\[1\]\)(?s:.*)lua debugger> ")
+                for line, answer in steps:
+                    t.type(line + "\r")
+                    t.until(r"\n(?s:.*)" + answer + r"(?s:.*)\nlua debugger> ")
+                t.type("continue\r")
+                t.until(r'1\) \(integer\) 1\n2\) \(integer\) 2\n3\) "word"(?s:.*)Lua debugging session ended')
+            assert client.get("debugged") == left, (mode, client.get("debugged"))
+
+
+kit.main(prompt_and_replies, help_completion_hints, subscriptions_and_monitor, reconnection, latency_on_a_terminal, lua_debugger)

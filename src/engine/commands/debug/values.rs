@@ -110,7 +110,9 @@ fn table_stats<E: Entry>(table: &Table<E>) -> String {
 
 pub(super) fn listpack(cx: &mut EngineCx<'_>) -> CmdResult {
     match looked_up(cx)?.body() {
-        Body::Payload(Container::HashPacked(pack) | Container::ZsetPacked(pack)) => log_pack("Listpack", pack),
+        Body::Payload(Container::HashPacked(pack) | Container::HashTimed(pack) | Container::ZsetPacked(pack)) => {
+            log_pack("Listpack", pack);
+        }
         _ => return Err(CommandError::fixed("ERR Not a listpack encoded object.")),
     }
     // The log goes there unless a file is set.

@@ -160,7 +160,7 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
         out.ratio(&format!("{name}_ratio"), ratio);
         out.field(&format!("{name}_bytes"), bytes);
     }
-    let pending = engine.reclaim_pending.load(Ordering::Relaxed) + waiting(engine);
+    let pending = engine.reclaim_pending.values.load(Ordering::Relaxed) + waiting(engine);
     out.fields(&[
         ("mem_not_counted_for_evict", &engine.memory_not_counted()),
         ("mem_replication_backlog", &0),

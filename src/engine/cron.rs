@@ -132,7 +132,7 @@ impl Engine {
             let idle_s = (self.now.0 - client.active_at.0) / 1000;
             let exempt = client.blocked.is_some()
                 || client.subscriptions.is_some()
-                || client.flags.contains(ClientFlags::MONITOR);
+                || client.flags.intersects(ClientFlags::MONITOR | ClientFlags::SCRIPT);
             if self.options.idle_timeout_s != 0 && !exempt && idle_s > self.options.idle_timeout_s as i64 {
                 tracing::debug!(target: "verbose", "Closing idle client");
                 self.close(index, false);

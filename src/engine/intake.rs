@@ -49,9 +49,14 @@ impl Engine {
         self.stats.reads_processed += 1;
     }
 
+    /// Number of clients with a connection.
+    pub fn connected(&self) -> usize {
+        self.clients.len() - self.scripting.clients()
+    }
+
     /// Why a new connection is not taken, as the line it is sent before it is closed.
     pub fn refuse_connection(&mut self, endpoints: &Endpoints, unix_socket: bool) -> Option<String> {
-        if self.clients.len() >= self.options.max_clients {
+        if self.connected() >= self.options.max_clients {
             self.stats.rejected_connections += 1;
             return Some("-ERR max number of clients reached\r\n".into());
         }
@@ -65,7 +70,7 @@ impl Engine {
     /// Why a new TLS connection is not taken: nobody is told, since that would take a handshake. The protected mode is
     /// looked at after the handshake, by [`Engine::refuse_if_protected`].
     pub fn refuse_tls_connection(&mut self) -> bool {
-        let refused = self.clients.len() >= self.options.max_clients;
+        let refused = self.connected() >= self.options.max_clients;
         self.stats.rejected_connections += refused as u64;
         refused
     }

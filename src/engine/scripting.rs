@@ -97,6 +97,11 @@ impl Scripting {
         Ok(Scripting { host, client: None, running: None, out_of_memory: false })
     }
 
+    /// Clients that are only there for scripts.
+    pub fn clients(&self) -> usize {
+        usize::from(self.client.is_some())
+    }
+
     /// Whether a script is running.
     pub fn is_running(&self) -> bool {
         self.running.is_some()

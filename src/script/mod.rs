@@ -27,6 +27,7 @@ pub use functions::{Libraries, Library, Registered};
 use crate::command::Caller;
 use crate::resp::reply::{Protocol, Reply};
 use mlua::Value;
+use random::Random48;
 use sha1::{Digest, Sha1};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -57,6 +58,7 @@ pub struct Returned {
 pub struct Scripts {
     memory_bytes: usize,
     old_api: bool,
+    random: Rc<Random48>,
     evals: Vm,
     cache: HashMap<ScriptName, Rc<Script>>,
     calls: Vm,
@@ -87,12 +89,14 @@ impl Scripts {
     pub fn new(memory_bytes: usize, old_api: bool) -> Result<Scripts, String> {
         let options = VmOptions { memory_bytes, old_api, has_libraries: false };
         let of_libraries = VmOptions { has_libraries: true, ..options };
+        let random = Rc::new(Random48::default());
         Ok(Scripts {
             memory_bytes,
             old_api,
-            evals: Vm::new(options).map_err(|error| error.to_string())?,
+            random: random.clone(),
+            evals: Vm::new(options, random.clone()).map_err(|error| error.to_string())?,
             cache: HashMap::new(),
-            calls: Vm::new(of_libraries).map_err(|error| error.to_string())?,
+            calls: Vm::new(of_libraries, random).map_err(|error| error.to_string())?,
             libraries: Libraries::default(),
         })
     }
@@ -126,7 +130,7 @@ impl Scripts {
         let options = VmOptions { memory_bytes: self.memory_bytes, old_api: self.old_api, has_libraries: false };
         self.cache.clear();
         // What worked at start works again; if it does not, the interpreter there is will do.
-        if let Ok(vm) = Vm::new(options) {
+        if let Ok(vm) = Vm::new(options, self.random.clone()) {
             self.evals = vm;
         }
     }

@@ -91,6 +91,10 @@ function real.unpack(...)
   if to - from + 1 + select("#", ...) > 8000 then
     error("too many results to unpack", 2)
   end
+  -- Its arguments take places that its results then lack.
+  if select("#", ...) == 1 then
+    return unpack(list)
+  end
   return unpack(list, from, to)
 end
 
@@ -330,6 +334,23 @@ local maths = copy(math)
 maths.random, maths.randomseed = native.random, native.randomseed
 
 local strings = copy(string)
+
+-- The matcher goes one level deeper on the stack of the process for each of these.
+local DEEPENING, MOST_DEEPENING = "[()?*+-]", 2000
+
+for _, name in ipairs({ "find", "match", "gmatch", "gfind", "gsub" }) do
+  local search = string[name]
+  strings[name] = function(...)
+    local _, pattern = ...
+    if type(pattern) == "string" and #pattern > MOST_DEEPENING then
+      local _, deepening = gsub(pattern, DEEPENING, "")
+      if deepening > MOST_DEEPENING then
+        error("pattern too complex", 2)
+      end
+    end
+    return search(...)
+  end
+end
 getmetatable("").__index = strings
 
 real.table = wall(tables)

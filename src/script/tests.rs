@@ -185,7 +185,7 @@ fn compiled_code_is_not_loaded() {
             "local d = string.dump(function() return 1 end) return load(function() local p = d d = nil return p end) == nil",
             ":1",
         ),
-        ("local f, message = loadstring('\\27Lua', '=x') return message", "$40 x:1: unexpected symbol near 'char(27)'"),
+        ("local f, message = loadstring('\\27Lua', '=x') return message", "$38 x:1: unexpected symbol near 'char(27)'"),
         ("return loadstring('return 7')()", ":7"),
     ]);
     let error = scripts().load(b"\x1bLuaQ").unwrap_err();
@@ -204,7 +204,9 @@ fn a_script_that_eats_memory_or_stack_ends_in_an_error() {
         "local t = {} t.t = t return cjson.encode(t)",
         "collectgarbage('stop') local t = {} while true do t[#t + 1] = {} end",
         "local t = {} for i = 1, 1e6 do t[i] = 1 end return unpack(t)",
-        "local s = string.rep('a', 1e5) return string.find(s, string.rep('a?', 1e5) .. s)",
+        "return string.find(string.rep('a', 1e6), string.rep('a?', 1e6))",
+        "return ('a'):rep(1e6):gsub(('(a)'):rep(1e6), '')",
+        "return string.match(string.rep('a', 1e6), string.rep('a-', 1e6) .. 'b')",
     ] {
         let answer = run_in(&mut scripts, body, usize::MAX);
         assert!(answer.starts_with('-'), "{body}: {}", &answer[..answer.len().min(100)]);
@@ -253,7 +255,6 @@ fn libraries_trust_no_length() {
         "return cmsgpack.unpack_one('abc', 100)",
         "return cjson.encode({[2147483648] = 1})",
         "return cjson.encode({[1e15] = 1})",
-        "cjson.encode_sparse_array(false, 0) return cjson.encode({[2147483647] = 1})",
         "return cjson.decode('\"\\\\u12')",
         "return cjson.decode('\"\\\\ud800\\\\u0041\"')",
         "return cjson.decode('a\\0')",
@@ -274,6 +275,7 @@ fn a_script_can_be_ended_whatever_it_catches() {
         "while true do xpcall(function() while true do end end, function() while true do end end) end",
         "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
         "local t = {} for i = 1, 40 do t = {t, t} end return cjson.encode(t)",
+        "cjson.encode_sparse_array(false, 0) return cjson.encode({[2147483647] = 1})",
         "local t = {} for i = 1, 15 do t = {t, t, t, t, t, t, t, t} end return cmsgpack.pack(t)",
     ] {
         let answer = run_in(&mut scripts, body, 3);
@@ -309,7 +311,7 @@ fn json_goes_there_and_back() {
             "return cjson.encode({1, 'a/b', true, cjson.null, 1.5, {x = {}}})",
             "$33 [1,\"a\\/b\",true,null,1.5,{\"x\":{}}]",
         ),
-        ("return cjson.encode(cjson.decode('[[1,2],{\"a\":[]},\"\\\\u00e9\"]'))", "$23 [[1,2],{\"a\":{}},\"é\"]"),
+        ("return cjson.encode(cjson.decode('[[1,2],{\"a\":[]},\"\\\\u00e9\"]'))", "$21 [[1,2],{\"a\":{}},\"é\"]"),
         ("return cjson.decode('{\"a\":{\"b\":[1,{\"c\":5}]}}').a.b[2].c", ":5"),
         ("return cjson.encode({[1] = 1, [3] = 3})", "$10 [1,null,3]"),
         ("return cjson.encode(1e15)", "$5 1e+15"),

@@ -36,7 +36,7 @@ pub struct Shared {
     /// Function libraries are loaded in it.
     pub has_libraries: bool,
     /// The random numbers.
-    pub random: Random48,
+    pub random: Rc<Random48>,
     /// The library being loaded.
     pub draft: RefCell<Option<Draft>>,
     limit_bytes: Cell<usize>,
@@ -44,6 +44,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// What code that was ended dies of.
+    fn end(&self) -> &'static str {
+        if self.draft.borrow().is_some() { "FUNCTION LOAD timeout" } else { KILLED }
+    }
+
     /// Does something that may pass the limit of memory. It is also faster: nothing in it has to expect to be refused.
     pub fn without_limit<T>(&self, lua: &Lua, act: impl FnOnce() -> T) -> T {
         // Setting a limit fails only for interpreters of others.
@@ -79,11 +84,12 @@ pub struct VmOptions {
 }
 
 impl Vm {
-    /// A new interpreter with its walls up.
-    pub fn new(options: VmOptions) -> mlua::Result<Vm> {
+    /// A new interpreter with its walls up. Its random numbers go on in a row that others may share.
+    pub fn new(options: VmOptions, random: Rc<Random48>) -> mlua::Result<Vm> {
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, LuaOptions::new())?;
         let shared = Rc::new(Shared {
             has_libraries: options.has_libraries,
+            random,
             limit_bytes: Cell::new(options.memory_bytes),
             ..Shared::default()
         });
@@ -91,7 +97,13 @@ impl Vm {
         let native = lua.create_table()?;
         libraries::install(&lua, &native)?;
         api::install(&lua, &native, &shared)?;
-        native.raw_set("seen_error", lua.create_function(|lua, value: Value| seen_error(lua, value))?)?;
+        let own = shared.clone();
+        let catch = lua.create_function(move |lua, value: Value| match own.killed.get() {
+            // Whoever catches the end of a killed script is ended by it too.
+            true => Err(Failure::reply(own.end())),
+            false => seen_error(lua, value),
+        })?;
+        native.raw_set("seen_error", catch)?;
         native.raw_set("handler", lua.create_function(|lua, value: Value| handle_error(lua, value))?)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(SANDBOX_NAME);
         let parts: Table = sandbox.call((native, options.old_api))?;
@@ -248,26 +260,40 @@ fn look(lua: &Lua, debug: &Debug<'_>, shared: &Rc<Shared>) -> mlua::Result<VmSta
         let own = shared.clone();
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, debug| look(lua, debug, &own))?;
     }
-    Err(Failure::reply(match shared.draft.borrow().is_some() {
-        true => "FUNCTION LOAD timeout",
-        false => KILLED,
-    }))
+    Err(Failure::reply(shared.end()))
 }
 
 /// What a script may see of an error it caught.
 fn seen_error(lua: &Lua, value: Value) -> mlua::Result<Value> {
     match value {
         Value::Error(error) => Failure::of(&error).into_value(lua),
+        Value::String(text) => match without_our_place(&text.as_bytes()) {
+            Some(message) => Ok(Value::String(lua.create_string(message)?)),
+            None => Ok(Value::String(text.clone())),
+        },
         other => Ok(other),
     }
 }
 
+/// A message without the place in our own code that it begins with, if it does: the native functions that it calls for
+/// scripts name their caller.
+fn without_our_place(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.strip_prefix(b"sandbox:")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    rest[digits..].strip_prefix(b": ").filter(|_| digits > 0)
+}
+
 /// Describes an error that ends a script: a table with its text and the place it comes from.
 fn handle_error(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    let origin = origin(lua);
+    let ours = matches!(&value, Value::String(text) if without_our_place(&text.as_bytes()).is_some());
     let table = match seen_error(lua, value)? {
         Value::Table(table) => table,
         other => {
             let mut text = b"ERR ".to_vec();
+            if let Some((source, line)) = origin.as_ref().filter(|_| ours) {
+                text.extend_from_slice(format!("{}:{line}: ", source.trim_start_matches(['@', '='])).as_bytes());
+            }
             match super::arguments::as_string(lua, &other)? {
                 Some(string) => text.extend_from_slice(&string.as_bytes()),
                 None => text.extend_from_slice(other.to_string()?.as_bytes()),
@@ -277,7 +303,7 @@ fn handle_error(lua: &Lua, value: Value) -> mlua::Result<Value> {
             table
         }
     };
-    if let Some((source, line)) = origin(lua) {
+    if let Some((source, line)) = origin {
         table.set("source", source)?;
         table.set("line", line)?;
     }

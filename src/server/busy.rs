@@ -27,7 +27,9 @@ pub fn install(rim: &Rc<Rim>) {
 pub fn serve_others(engine: &mut Engine) {
     let rim = RIM.with(|slot| slot.borrow().upgrade());
     if let Some(rim) = rim {
+        rim.is_serving_others.set(true);
         rim.serve_others(engine);
+        rim.is_serving_others.set(false);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::client::QueryBuffer;
 use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::RequestParser;
 use std::future::poll_fn;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -41,6 +41,15 @@ impl Stream {
             Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
             Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
             Stream::Tls(tls) => tls.read_records_now(into),
+        }
+    }
+
+    /// Writes what the socket takes without waiting, past the runtime, as [`Stream::read_now`].
+    pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).write(bytes),
+            Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).write(bytes),
+            Stream::Tls(tls) => tls.try_write(bytes),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Rim {
     pub turn: RefCell<Turn>,
     /// The same while a script is busy and the turn it is of is still running.
     pub busy_turn: RefCell<Option<Box<Turn>>>,
+    /// A script is busy: the runtime stands still, and sockets are used past it.
+    pub is_serving_others: Cell<bool>,
     /// What TLS connections are served by; none while the configuration wants no TLS.
     pub tls: RefCell<Option<Arc<rustls::ServerConfig>>>,
     /// Tasks that accept connections.
@@ -63,6 +65,7 @@ impl Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            is_serving_others: Cell::new(false),
             tls: RefCell::new(tls),
             links: RefCell::default(),
             busy_turn: RefCell::new(None),

@@ -362,7 +362,12 @@ impl Rim {
                 engine.reclaim_buffer(index);
                 return;
             }
-            match conn.stream.try_write(output) {
+            let sent = if self.is_serving_others.get() {
+                conn.stream.write_now(output)
+            } else {
+                conn.stream.try_write(output)
+            };
+            match sent {
                 Ok(0) => return,
                 Ok(written) => {
                     client.sent += written;

@@ -63,7 +63,7 @@ fn requests_sent_with_a_busy_script_keep_their_order() {
 
 #[test]
 fn a_script_that_has_written_is_not_killed() {
-    let mut server = Server::with(&["--appendonly", "yes"]);
+    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     server.connect().is("SET before 1", "+OK");
     let (_runner, mut other) = begin_endless(&server, "redis.call('set', 'x', '1') while true do end");
     other.fails("SCRIPT KILL", "UNKILLABLE Sorry the script already executed write commands");
@@ -131,7 +131,7 @@ fn what_a_script_wrote_is_one_unit_in_the_log() {
 
 #[test]
 fn functions_belong_to_the_data() {
-    let server = Server::with(&["--appendonly", "yes"]);
+    let server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let mut c = server.connect();
     let code: &[u8] =
         b"#!lua name=l\nredis.register_function('f', function(keys) return redis.call('incr', keys[1]) end)";

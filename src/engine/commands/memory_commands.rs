@@ -118,7 +118,7 @@ fn malloc_stats(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn doctor(cx: &mut EngineCx<'_>) -> CmdResult {
     let figures = MemoryFigures::of(cx.engine);
-    let clients = cx.engine.clients.len();
+    let clients = cx.engine.connected();
     let text = diagnose(&figures, clients);
     cx.reply().verbatim(b"txt", text.as_bytes());
     Ok(Outcome::Done)

@@ -301,7 +301,7 @@ impl Reader<'_> {
         (0..4).try_fold(0, |code, digit| Some(code << 4 | (self.peek(ahead + digit) as char).to_digit(16)?))
     }
 
-    /// The code point of `\uXXXX`, or of two of them, and how many bytes they take.
+    /// The code point of an escape `\u`, or of two of them, and how many bytes they take.
     fn escape(&self) -> Option<(u32, usize)> {
         let code = self.hex4(2)?;
         if code & 0xf800 != 0xd800 {

@@ -10,7 +10,7 @@ NUMBERS = ["0", "1", "-1", "3.99", "-3.99", "1e15", "123456789012345678", "2^31"
            "65536", "-33", "-129", "2^32", "2^40", "-2^40", "1e-7"]
 STRINGS = ["''", "'a'", "'hello world'", "'x/y\"z\\\\'", "'\\0\\1\\255'", "'12'", "'1.5'", "'\\r\\n'", "('ab'):rep(40)", "'0x10'"]
 COMMANDS = ["'get',KEYS[1]", "'set',KEYS[1],ARGV[1]", "'incr',KEYS[1]", "'lpush',KEYS[2],1,2.5,'c'", "'lrange',KEYS[2],0,-1",
-            "'hset',KEYS[3],'f',ARGV[1]", "'hgetall',KEYS[3]", "'del',KEYS[1],KEYS[2]", "'exists',KEYS[1]", "'type',KEYS[2]",
+            "'hset',KEYS[3],'f',ARGV[1]", "'hget',KEYS[3],'f'", "'hmget',KEYS[3],'f','nof'", "'del',KEYS[1],KEYS[2]", "'exists',KEYS[1]", "'type',KEYS[2]",
             "'sadd',KEYS[4],1,2", "'scard',KEYS[4]", "'zadd',KEYS[4],1.5,'m'", "'zscore',KEYS[4],'m'", "'nosuch'", "'get'",
             "'incrby',KEYS[1],0.5", "'append',KEYS[1],'x'", "'setrange',KEYS[1],2,'yy'", "'expire',KEYS[1],100000", "'echo',1e17",
             "'multi'", "'blpop',KEYS[4],0", "'llen',KEYS[3]", "'hincrbyfloat',KEYS[3],'n',0.1", "'ping'", "'select',1",

@@ -60,7 +60,7 @@ pub(super) fn clients(engine: &Engine, out: &mut InfoWriter) {
     }
     out.section("Clients");
     out.fields(&[
-        ("connected_clients", &engine.clients.len()),
+        ("connected_clients", &engine.connected()),
         ("cluster_connections", &0),
         ("maxclients", &engine.options.max_clients),
         ("client_recent_max_input_buffer", &longest_input),

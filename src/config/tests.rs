@@ -36,7 +36,9 @@ fn every_value_that_is_shown_can_be_set_again() {
     let mut config = Config::default();
     for (name, value) in get(&config, &["*"]) {
         let changed = config.set_many(&[(name.as_bytes(), value.as_bytes())], SetAt::Startup);
-        assert_eq!(changed, Ok(vec![]), "{name}");
+        // A certificate's file is read anew when it is set again.
+        let read_anew = name.starts_with("tls-") && (name.ends_with("-file") || name.ends_with("-dir"));
+        assert_eq!(changed.map(|keys| keys.is_empty() || read_anew), Ok(true), "{name}");
     }
     assert_eq!(config, Config::default());
 }

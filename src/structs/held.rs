@@ -76,10 +76,10 @@ mod tests {
         // Other tests of this process may end the account at any moment, so it is tried until none does.
         let counted = (0..1000).any(|_| {
             begin();
-            let mut one = Arc::new([0u8; 1 << 20]);
+            let mut one = Arc::new([0u8; 1 << 16]);
             let other = one.clone();
             own(&mut one)[0] = 1;
-            let counted = bytes() >= 1 << 20;
+            let counted = bytes() >= 1 << 16;
             drop(other);
             counted
         });

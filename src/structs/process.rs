@@ -92,8 +92,11 @@ pub fn into_background() -> std::io::Result<()> {
 }
 
 /// Has `report` called, once, when the process is about to end by a signal that tells of a fault: segmentation, bus,
-/// arithmetic, illegal instruction, abort. Afterwards the process ends by the same signal.
+/// arithmetic, illegal instruction, abort. Afterwards the process ends by the same signal. The calling thread gets a
+/// stack for it, so that one that ran out of its own is reported too.
 pub fn on_crash(report: fn(i32)) {
+    // Names for addresses are looked up with large buffers.
+    const STACK_BYTES: usize = 1024 * 1024;
     const FAULTS: [libc::c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
     static REPORT: Mutex<Option<fn(i32)>> = Mutex::new(None);
     extern "C" fn crashed(signal: libc::c_int) {
@@ -109,6 +112,10 @@ pub fn on_crash(report: fn(i32)) {
     if let Ok(mut held) = REPORT.lock() {
         *held = Some(report);
     }
+    let stack = Box::leak(vec![0u8; STACK_BYTES].into_boxed_slice());
+    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: stack.len() };
+    // SAFETY: the memory is leaked, so it is there for as long as the thread; nobody else uses it.
+    unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) };
     let handler: extern "C" fn(libc::c_int) = crashed;
     // SAFETY: sigaction is plain data, for which all zeros are valid.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

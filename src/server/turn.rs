@@ -6,7 +6,8 @@ use super::conn::{Conn, Stream};
 use super::rim::Rim;
 use crate::client::ClientFlags;
 use crate::command::Args;
-use crate::engine::intake::Prefetch;
+use crate::engine::intake::Lookahead;
+use crate::engine::table::CommandId;
 use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::{Parsed, RequestParser, Span};
 use std::io::ErrorKind;
@@ -50,14 +51,18 @@ pub struct Request {
     pub frame: (usize, usize),
     /// Whether the frame is in the query buffer (an inline request's arguments are not).
     pub frame_in_query: bool,
+    /// Its command, once it was looked up.
+    pub command: CommandId,
+    /// How many of its keys are being fetched into the cache.
+    pub keys: u8,
 }
 
 /// Bytes one read takes at most.
-pub const READ_BYTES: usize = 16 * 1024;
-/// Size of the arena: what one turn reads at most before it runs.
-const ARENA_BYTES: usize = 1024 * 1024;
-/// Requests whose keys are prefetched together.
-const GROUP: usize = 16;
+pub const READ_BYTES: usize = 64 * 1024;
+/// Size of the arena: what one turn reads at most before it runs. What is read is then still in the processor's cache.
+const ARENA_BYTES: usize = 256 * 1024;
+/// Requests from which on a turn runs before more is read.
+const MOST_REQUESTS: usize = 1024;
 
 /// Most bytes of inline arguments and most arguments that room is kept for between turns.
 const KEPT_INLINE_BYTES: usize = 64 * 1024;
@@ -75,6 +80,8 @@ pub struct Turn {
     pub requests: Vec<Request>,
     /// Their arguments.
     pub spans: Vec<Span>,
+    /// Keys that are being fetched into the cache.
+    pub ahead: Lookahead,
     /// Texts of protocol errors.
     pub errors: Vec<Vec<u8>>,
     /// Connections whose query buffer holds requests of this turn.
@@ -89,6 +96,7 @@ impl Default for Turn {
             inline: Vec::new(),
             requests: Vec::new(),
             spans: Vec::new(),
+            ahead: Lookahead::default(),
             errors: Vec::new(),
             from_query: Vec::new(),
         }
@@ -98,7 +106,7 @@ impl Default for Turn {
 impl Turn {
     /// Whether another read may go into the arena.
     pub fn has_room(&self) -> bool {
-        self.arena.len() - self.used >= READ_BYTES
+        self.arena.len() - self.used >= READ_BYTES && self.requests.len() < MOST_REQUESTS
     }
 
     fn reset(&mut self) {
@@ -141,6 +149,8 @@ impl Turn {
                 spans: 0,
                 frame: (at + start, at + start),
                 frame_in_query: in_query,
+                command: CommandId::MAX,
+                keys: 0,
             };
             match parser.parse(&bytes[start..], &mut self.spans, limits) {
                 Parsed::NeedMore => break,
@@ -197,34 +207,37 @@ impl Rim {
 
     fn run_requests(&self, engine: &mut Engine, turn: &mut Turn) {
         let mut conns = self.conns.borrow_mut();
-        let requests = std::mem::take(&mut turn.requests);
-        let mut wanted = Prefetch::default();
-        for group in requests.chunks(GROUP) {
-            if group.len() > 1 {
-                Self::prefetch(engine, turn, group, &conns, &mut wanted);
+        let mut requests = std::mem::take(&mut turn.requests);
+        let mut ahead = std::mem::take(&mut turn.ahead);
+        ahead.begin(requests.len());
+        let mut looked_at = 0;
+        for at in 0..requests.len() {
+            while looked_at < requests.len() && (looked_at <= at || ahead.is_near()) {
+                Self::look_ahead(engine, turn, &mut requests[looked_at], &conns, &mut ahead);
+                looked_at += 1;
             }
-            for request in group {
-                let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { continue };
-                let client = &engine.clients[request.client];
-                if conn.held || client.blocked.is_some() || client.closing() {
-                    Self::hold_back(turn, conn, request);
-                    continue;
+            let request = &requests[at];
+            engine.fetch_ahead(&mut ahead, request.keys);
+            let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { continue };
+            let client = &engine.clients[request.client];
+            if conn.held || client.blocked.is_some() || client.closing() {
+                Self::hold_back(turn, conn, request);
+                continue;
+            }
+            match request.what {
+                What::Request => {
+                    let args = arguments(turn, conn, request);
+                    engine.execute(request.client, args, request.command);
+                    if request.frame_in_query {
+                        conn.executed_to = request.frame.1;
+                    }
                 }
-                match request.what {
-                    What::Request => {
-                        let args = arguments(turn, conn, request);
-                        engine.execute(request.client, args);
-                        if request.frame_in_query {
-                            conn.executed_to = request.frame.1;
-                        }
-                    }
-                    What::ProtocolError(at) => {
-                        engine.protocol_error(request.client, &turn.errors[at as usize]);
-                    }
+                What::ProtocolError(at) => {
+                    engine.protocol_error(request.client, &turn.errors[at as usize]);
                 }
             }
         }
-        turn.requests = requests;
+        (turn.requests, turn.ahead) = (requests, ahead);
         for &index in &turn.from_query {
             if let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) {
                 conn.after_turn();
@@ -247,22 +260,28 @@ impl Rim {
         }
     }
 
-    fn prefetch(engine: &Engine, turn: &Turn, group: &[Request], conns: &[Option<Box<Conn>>], wanted: &mut Prefetch) {
-        wanted.clear();
-        for request in group {
-            if let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
-                && request.spans > 1
-            {
-                engine.prefetch_keys(request.client, arguments(turn, conn, request), wanted);
-            }
+    #[inline]
+    fn look_ahead(
+        engine: &Engine,
+        turn: &Turn,
+        request: &mut Request,
+        conns: &[Option<Box<Conn>>],
+        ahead: &mut Lookahead,
+    ) {
+        if request.what == What::Request
+            && let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
+            && engine.clients.contains(request.client)
+        {
+            let args = arguments(turn, conn, request);
+            (request.command, request.keys) = engine.look_ahead(request.client, args, ahead);
         }
-        engine.prefetch_records(wanted);
     }
 
     /// Sends, closes, resumes. Returns whether there are requests again.
     fn after_requests(&self, engine: &mut Engine) -> bool {
         self.do_asks(engine);
-        for index in std::mem::take(&mut engine.dirty) {
+        let mut dirty = std::mem::take(&mut engine.dirty);
+        for index in dirty.drain(..) {
             if engine.clients.contains(index) {
                 engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
                 self.send(engine, index);
@@ -270,6 +289,10 @@ impl Rim {
                     engine.closing.push(index);
                 }
             }
+        }
+        if engine.dirty.is_empty() {
+            // Its room is kept for the next turn.
+            engine.dirty = dirty;
         }
         for index in std::mem::take(&mut engine.closing) {
             self.close_if_done(engine, index);

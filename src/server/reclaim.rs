@@ -17,6 +17,7 @@ impl Reclaim {
         let (queue, incoming) = channel::<Garbage>();
         let counter = pending.clone();
         let worker = move || {
+            crate::structs::process::step_aside();
             for garbage in incoming {
                 let values = garbage.len() as u64;
                 drop(garbage);

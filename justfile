@@ -31,7 +31,11 @@ protocol:
     python3 tests/differential/protocol.py
     python3 tests/differential/command_docs.py
 
-# The redis-py, ioredis, redis-cli and redis-benchmark programs.
-clients:
+# The programs on client libraries and frameworks, or those named: just clients celery_worker redis_cli
+clients *programs:
     cargo build
-    tests/clients/run target/debug/larder
+    tests/clients/run target/debug/larder {{programs}}
+
+# Fuzzes a reader for a while: just fuzz restore 300. Needs `cargo install cargo-fuzz`; works on stable.
+fuzz target seconds="60":
+    cargo fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}}

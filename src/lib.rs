@@ -4,6 +4,7 @@
 //! `server`) is a synchronous, deterministic program: it is given bytes, a time and an origin, and leaves
 //! reply bytes and a list of effects.
 
+pub mod acl;
 pub mod base;
 pub mod client;
 pub mod command;
@@ -17,6 +18,7 @@ pub mod persist;
 pub mod pubsub;
 pub mod rdb;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod structs;
 pub mod tools;

@@ -3,6 +3,8 @@
 //! Each test starts the real server on a free port in a directory of its own. `LARDER_TEST_SERVER=/usr/bin/redis-server`
 //! runs the same tests against another server, which is how the tests themselves are proven.
 
+mod acl;
 mod commands;
 mod persist;
 mod support;
+mod tls;

@@ -43,6 +43,9 @@ const RIM_ONLY: &[&str] = &[
 /// The one file below the rim that touches the file system and its clock: the real disk behind `trait Disk`.
 const DISK: &str = "persist/disk.rs";
 
+/// Calls that change the process as a whole, unsafe and therefore in structs/; only the rim makes them.
+const PROCESS: &str = "structs/process.rs";
+
 /// The room whose threads write and read files: the loop hands them snapshots and bytes and never waits for them.
 const FILE_THREADS: &str = "persist/";
 
@@ -294,6 +297,7 @@ fn nothing_waits_below_the_server() {
         }
         for word in RIM_ONLY {
             let excused = place == DISK && ["std::fs", "Instant::now"].contains(word)
+                || place == PROCESS && ["std::fs", "process::exit"].contains(word)
                 || place.starts_with(FILE_THREADS) && *word == "thread::Builder"
                 || TEST_FILES.contains(&place.as_str());
             if excused {
@@ -303,6 +307,73 @@ fn nothing_waits_below_the_server() {
         }
     }
     none("waiting, clocks, disks and sockets live in server/ and tools/", &complaints);
+}
+
+/// What stands between backticks in a text, code blocks left out.
+fn quoted_words(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn architecture_names_every_room_on_its_floor() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let mut complaints = Vec::new();
+    let mut named = Vec::new();
+    for line in text.lines() {
+        let mut columns = line.split('|').map(str::trim).skip(1);
+        let (Some(floor), Some(rooms)) = (columns.next().and_then(|n| n.parse::<usize>().ok()), columns.next()) else {
+            continue;
+        };
+        for room in quoted_words(rooms).into_iter().filter_map(|word| word.strip_suffix('/')) {
+            named.push(room.to_owned());
+            match floor_of(room) {
+                Some(own) if own == floor => {}
+                own => complaints.push(format!("{room} is on floor {own:?} of the table here, not on {floor}")),
+            }
+            if !root().join("src").join(room).is_dir() {
+                complaints.push(format!("there is no src/{room}"));
+            }
+        }
+    }
+    assert!(named.len() > 10, "the table of floors was not found");
+    for entry in fs::read_dir(root().join("src")).expect("src") {
+        let entry = entry.expect("a readable directory");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && !named.contains(&name) {
+            complaints.push(format!("src/{name} is not in the table of floors"));
+        }
+    }
+    none("ARCHITECTURE.md is in step with src/", &complaints);
+}
+
+#[test]
+fn papers_name_only_files_that_are_there() {
+    let sources: Vec<String> = sources(&["src", "tests", "benches"])
+        .iter()
+        .map(|s| s.path.strip_prefix(root()).unwrap_or(&s.path).to_string_lossy().replace('\\', "/"))
+        .collect();
+    let mut complaints = Vec::new();
+    for paper in ["ARCHITECTURE.md", "README.md"] {
+        let text = fs::read_to_string(root().join(paper)).unwrap_or_else(|e| panic!("{paper}: {e}"));
+        for word in quoted_words(&text) {
+            // A file of the house, by its whole path or the end of it.
+            if word.ends_with(".rs") && !sources.iter().any(|s| s == word || s.ends_with(&format!("/{word}"))) {
+                complaints.push(format!("{paper}: {word}"));
+            }
+            let first = word.split(' ').next().unwrap_or_default();
+            let ours = ["docs/", "scripts/", "tests/", ".ci/", "benches/", "fuzz/"];
+            if ours.iter().any(|dir| first.starts_with(dir)) && !root().join(first).exists() {
+                complaints.push(format!("{paper}: {first}"));
+            }
+        }
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.contains("://") && !root().join(link).exists() {
+                complaints.push(format!("{paper}: a link to {link}"));
+            }
+        }
+    }
+    none("papers name files that are there", &complaints);
 }
 
 #[test]
@@ -368,8 +439,8 @@ fn words_that_code_does_not_use() {
             );
         }
         for (i, line) in s.text.lines().enumerate() {
-            if line.trim_start().starts_with("//") && ["TODO", "FIXME", "XXX", "HACK"].iter().any(|w| line.contains(w))
-            {
+            let mut words = line.split(|c: char| !c.is_alphanumeric());
+            if line.trim_start().starts_with("//") && words.any(|w| ["TODO", "FIXME", "XXX", "HACK"].contains(&w)) {
                 complaints.push(format!("{place}:{}: a note to oneself", i + 1));
             }
         }

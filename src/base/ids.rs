@@ -35,6 +35,10 @@ newtype!(
     ClientId(u64)
 );
 newtype!(
+    /// The number of a user of the access control lists; used again once the user is gone.
+    UserId(u32)
+);
+newtype!(
     /// A hash slot of the cluster, below `Slot::COUNT`.
     Slot(u16)
 );
@@ -52,6 +56,11 @@ impl DbIndex {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+}
+
+impl UserId {
+    /// The user that connections have before they log in.
+    pub const DEFAULT: Self = Self(0);
 }
 
 impl Slot {

@@ -4,7 +4,7 @@
 //! An idle client is a few hundred bytes: everything that only some clients have is behind an `Option<Box<_>>`, and
 //! the output buffer has no allocation between two replies.
 
-use crate::base::ids::{ClientId, DbIndex, UnixMs};
+use crate::base::ids::{ClientId, DbIndex, UnixMs, UserId};
 use crate::command::{OwnedArgs, TimeoutReply, WaitKind};
 use crate::resp::reply::{Protocol, Reply};
 use bitflags::bitflags;
@@ -55,14 +55,20 @@ bitflags! {
         const TRACKING_CACHING = 1 << 18;
         /// The reply buffer is in the list of those to be sent.
         const OUTPUT_PENDING = 1 << 19;
-        /// Logged in (or no password is asked for).
+        /// Logged in, or no password is asked for.
         const AUTHENTICATED = 1 << 20;
         /// The running command's transaction or script may not wait.
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// Runs the commands of scripts.
+        const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.
         const LOADER = 1 << 30;
+        /// Logged in, or no password was asked for when it connected.
+        const LOGGED_IN = 1 << 24;
+        /// Authenticated as a user that may do everything: nothing is to be checked.
+        const UNRESTRICTED = 1 << 25;
         /// The soft output limit is exceeded since `soft_limit_since`.
         const SOFT_LIMIT = 1 << 23;
     }
@@ -106,6 +112,21 @@ pub enum BlockedOn {
     Replicas,
     /// A snapshot to be written (SAVE).
     Save,
+    /// The log to be durable up to the client's writes, and replicas' logs (WAITAOF).
+    Log {
+        /// How far.
+        offset: u64,
+        /// Whether this server's log is waited for.
+        local: bool,
+        /// Whether replicas are waited for, of which there are none.
+        replicas: bool,
+    },
+    /// Keys to reach another server (MIGRATE).
+    Migration,
+    /// The keys of a command that are on their way to another server.
+    MigratingKeys,
+    /// Its turn, while snapshots hold back too much memory.
+    Slowed,
 }
 
 /// A client that waits.
@@ -188,8 +209,10 @@ pub struct Endpoints {
 /// Sizes of buffers that the rim keeps for a client, told after each read.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct QueryBuffer {
-    /// Bytes waiting.
+    /// Bytes waiting to be understood.
     pub used: u32,
+    /// Bytes of requests and arguments that were understood and still lie there.
+    pub parsed: u32,
     /// Bytes free.
     pub free: u32,
 }
@@ -203,6 +226,8 @@ pub struct Client {
     pub db: DbIndex,
     /// States.
     pub flags: ClientFlags,
+    /// The user it is.
+    pub user: UserId,
     /// Replies not yet sent.
     pub out: Reply,
     /// How much of `out` is already sent, in bytes.
@@ -225,6 +250,8 @@ pub struct Client {
     pub soft_limit_since: UnixMs,
     /// The log's offset up to which the log must be durable before the output may be sent.
     pub stamp: u64,
+    /// The log's offset behind the client's last change; 0 while it has changed nothing.
+    pub logged: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -250,6 +277,7 @@ impl Client {
             id,
             db: DbIndex(0),
             flags: ClientFlags::empty(),
+            user: UserId::DEFAULT,
             out: Reply::new(Protocol::Resp2),
             sent: 0,
             last_command: u16::MAX,
@@ -261,6 +289,7 @@ impl Client {
             commands: 0,
             soft_limit_since: UnixMs(0),
             stamp: 0,
+            logged: 0,
             output_peak: 0,
             endpoints: Box::new(endpoints),
             identity: None,
@@ -323,7 +352,7 @@ impl Client {
         let prefixes: usize =
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
-        let query = self.query.used as usize + self.query.free as usize;
+        let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
         size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
     }
 }

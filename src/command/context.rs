@@ -25,9 +25,13 @@ pub struct DataCx<'a> {
     pub rng: &'a mut fastrand::Rng,
     /// Set when a waiting command is run again: the key that became ready. Only this key is to be served.
     pub ready_key: Option<&'a [u8]>,
+    /// Whether the caller may read any key there is, and so those that patterns in the arguments will name.
+    pub reads_all_keys: bool,
     /// Set when the request comes from a log or a primary, which has carried it out already: it is not to be bounded or
     /// refused for reasons of policy.
     pub replayed: bool,
+    /// Set when a script called the command: it may not ask to wait, and its reply has to be the same each time.
+    pub in_script: bool,
 }
 
 impl<'a> DataCx<'a> {

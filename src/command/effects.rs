@@ -22,6 +22,8 @@ pub struct Effects {
     pub propagate: Propagate,
     /// Whether anybody will repeat it; what nobody wants is not made.
     pub wanted: bool,
+    /// Lines for those who look closely at the server's log: why something that came from outside was refused.
+    pub remarks: Vec<String>,
 }
 
 impl Effects {

@@ -16,6 +16,8 @@ impl CommandError {
     pub const NOT_INTEGER: CommandError = CommandError::fixed("ERR value is not an integer or out of range");
     /// An argument is out of the range the command allows.
     pub const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
+    /// The reply would be longer than an ordinary client's output may be: such a client is closed.
+    pub const REPLY_TOO_LONG: CommandError = CommandError::fixed("ERR the reply exceeds the output buffer limit");
     /// An argument must be positive.
     pub const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     /// An argument or value is no float.
@@ -52,6 +54,9 @@ impl CommandError {
     pub const LIMIT_NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
     /// A timeout that is no number.
     pub const TIMEOUT_NOT_FLOAT: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
+    /// WAITAOF for a log that is not there.
+    pub const WAITAOF_WITHOUT_LOG: CommandError =
+        CommandError::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
     /// A timeout below zero.
     pub const TIMEOUT_NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
     /// A timeout beyond the clock.
@@ -62,6 +67,20 @@ impl CommandError {
     pub const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
     /// `maxmemory` is reached and nothing can be evicted.
     pub const OOM: CommandError = CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
+    /// SORT by keys that its user may not read.
+    pub const SORT_BY_DENIED: CommandError =
+        CommandError::fixed("ERR BY option of SORT denied due to insufficient ACL permissions.");
+    /// SORT that shows keys that its user may not read.
+    pub const SORT_GET_DENIED: CommandError =
+        CommandError::fixed("ERR GET option of SORT denied due to insufficient ACL permissions.");
+    /// A command that cannot be queued.
+    pub const NOT_IN_MULTI: CommandError = CommandError::fixed("ERR Command not allowed inside a transaction");
+    /// A request that names a key its user may not use.
+    pub const NO_PERMISSION_FOR_KEY: CommandError =
+        CommandError::fixed("NOPERM this user has no permissions to access one of the keys used as arguments");
+    /// A request that names a channel its user may not use.
+    pub const NO_PERMISSION_FOR_CHANNEL: CommandError =
+        CommandError::fixed("NOPERM this user has no permissions to access one of the channels used as arguments");
     /// Not logged in.
     pub const NO_AUTH: CommandError = CommandError::fixed("NOAUTH Authentication required.");
     /// Wrong user or password.
@@ -334,6 +353,11 @@ impl CommandError {
         CommandError::new(format!("ERR wrong number of arguments for '{name}' command"))
     }
 
+    /// A command its user may not run.
+    pub fn no_permission(name: &str) -> CommandError {
+        CommandError::new(format!("NOPERM this user has no permissions to run the '{name}' command"))
+    }
+
     /// A command that is not there; the text quotes up to 128 bytes of its name and of its arguments.
     pub fn unknown_command(args: super::Args<'_>) -> CommandError {
         let mut text = b"ERR unknown command '".to_vec();
@@ -371,6 +395,12 @@ impl CommandError {
         text.extend_from_slice(&args.at(0).to_ascii_uppercase());
         text.extend_from_slice(b" HELP.");
         CommandError::from_bytes(text)
+    }
+
+    /// XREAD and its like with BLOCK, called by a script.
+    pub fn block_in_script(name: &[u8]) -> CommandError {
+        let text = [b"ERR ", as_c_text(name), b" command is not allowed with BLOCK option from scripts"].concat();
+        CommandError(Cow::Owned(text))
     }
 
     /// An option EXPIRE and its like do not know.

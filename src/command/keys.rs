@@ -5,6 +5,10 @@
 
 use super::Args;
 use super::meta::{BeginSearch, FindKeys, KeyFlag, KeySpec, Meta};
+use smallvec::{SmallVec, smallvec};
+
+/// Keys of a request; a few need no allocation.
+pub type Keys = SmallVec<[KeyRef; 4]>;
 
 /// One key of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +24,44 @@ pub fn may_name_keys(meta: &Meta) -> bool {
     meta.keys.iter().any(|spec| !spec.flags.contains(&KeyFlag::NotKey))
 }
 
+/// Keys that stand at places which only the number of arguments moves: from `first` to `last` (negative: counted from the
+/// end), every `step`th.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRange {
+    first: usize,
+    last: isize,
+    step: usize,
+    /// What is done to them.
+    pub flags: &'static [KeyFlag],
+}
+
+impl KeyRange {
+    /// The range that tells all of a command's keys, if there is one.
+    pub fn of(meta: &Meta) -> Option<KeyRange> {
+        let [spec] = meta.keys else { return None };
+        let is_plain = |flag: &KeyFlag| !matches!(flag, KeyFlag::NotKey | KeyFlag::Incomplete | KeyFlag::VariableFlags);
+        match (spec.begin, spec.find) {
+            (BeginSearch::Index(first), FindKeys::Range { last, step, limit: 0 })
+                if spec.flags.iter().all(is_plain) && first > 0 && step > 0 =>
+            {
+                let last = if last < 0 { last } else { first + last };
+                Some(KeyRange { first: first as usize, last: last as isize, step: step as usize, flags: spec.flags })
+            }
+            _ => None,
+        }
+    }
+
+    /// The positions of the keys among so many arguments; none when they do not reach the last one.
+    #[inline]
+    pub fn positions(self, argc: usize) -> impl Iterator<Item = usize> {
+        let last = if self.last < 0 { argc as isize + self.last } else { self.last };
+        let end = if last < argc as isize { (last + 1).max(0) as usize } else { 0 };
+        (self.first..end.max(self.first)).step_by(self.step)
+    }
+}
+
 /// The keys of a request; empty when it names none or its arguments make no sense. O(arguments).
-pub fn keys_of(meta: &Meta, args: Args<'_>) -> Vec<KeyRef> {
+pub fn keys_of(meta: &Meta, args: Args<'_>) -> Keys {
     let vague = meta.keys.iter().any(|spec| spec.flags.contains(&KeyFlag::VariableFlags));
     if may_name_keys(meta)
         && !vague
@@ -30,14 +70,14 @@ pub fn keys_of(meta: &Meta, args: Args<'_>) -> Vec<KeyRef> {
         return keys;
     }
     if meta.keys.is_empty() {
-        return Vec::new();
+        return Keys::new();
     }
     by_own_rule(meta.name, args)
 }
 
 /// The keys that the specs name; `None` when one of them cannot tell.
-fn by_specs(meta: &Meta, args: Args<'_>) -> Option<Vec<KeyRef>> {
-    let mut keys = Vec::new();
+fn by_specs(meta: &Meta, args: Args<'_>) -> Option<Keys> {
+    let mut keys = Keys::new();
     for spec in meta.keys.iter().filter(|spec| !spec.flags.contains(&KeyFlag::NotKey)) {
         let Some(first) = begin(spec, args)? else { continue };
         let argc = args.len() as i64;
@@ -54,7 +94,7 @@ fn by_specs(meta: &Meta, args: Args<'_>) -> Option<Vec<KeyRef>> {
                 let count = args.get(usize::try_from(first + i64::from(index)).ok()?)?;
                 let count = crate::base::num::parse_i64(count).filter(|count| (0..=argc).contains(count))?;
                 let first = first + i64::from(offset);
-                (first, first + count - 1, step)
+                (first, first + (count - 1) * i64::from(step), step)
             }
             FindKeys::Unknown => return None,
         };
@@ -90,39 +130,43 @@ fn begin(spec: &KeySpec, args: Args<'_>) -> Option<Option<i64>> {
 const READ: &[KeyFlag] = &[KeyFlag::RO, KeyFlag::Access];
 const READ_AND_WRITE: &[KeyFlag] = &[KeyFlag::RW, KeyFlag::Access, KeyFlag::Update];
 const OVERWRITE: &[KeyFlag] = &[KeyFlag::OW, KeyFlag::Update];
+const REMOVE: &[KeyFlag] = &[KeyFlag::RM, KeyFlag::Delete];
 const MOVE_AWAY: &[KeyFlag] = &[KeyFlag::RW, KeyFlag::Access, KeyFlag::Delete];
 
-fn by_own_rule(name: &str, args: Args<'_>) -> Vec<KeyRef> {
+fn by_own_rule(name: &str, args: Args<'_>) -> Keys {
     match name {
         "sort" => sort(args),
-        "sort_ro" => vec![KeyRef { at: 1, flags: READ }],
+        "sort_ro" => smallvec![KeyRef { at: 1, flags: READ }],
         "set" => {
-            let reads = (3..args.len()).any(|at| args.is(at, "GET"));
-            vec![KeyRef { at: 1, flags: if reads { READ_AND_WRITE } else { OVERWRITE } }]
+            // A condition on the value tells something of it.
+            let reads = |at| ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"].iter().any(|word| args.is(at, word));
+            let reads = (3..args.len()).any(reads);
+            smallvec![KeyRef { at: 1, flags: if reads { READ_AND_WRITE } else { OVERWRITE } }]
         }
-        "bitfield" => vec![KeyRef { at: 1, flags: if only_reads_bits(args) { READ } else { READ_AND_WRITE } }],
+        "delex" => smallvec![KeyRef { at: 1, flags: if args.len() > 2 { MOVE_AWAY } else { REMOVE } }],
+        "bitfield" => smallvec![KeyRef { at: 1, flags: if only_reads_bits(args) { READ } else { READ_AND_WRITE } }],
         "migrate" => migrate(args),
         "zunionstore" | "zinterstore" | "zdiffstore" => counted(args, 2, 3, Some(1)),
         "zunion" | "zinter" | "zdiff" | "zintercard" | "sintercard" | "lmpop" | "zmpop" => counted(args, 1, 2, None),
         "eval" | "evalsha" | "eval_ro" | "evalsha_ro" | "fcall" | "fcall_ro" | "blmpop" | "bzmpop" => {
             counted(args, 2, 3, None)
         }
-        _ => Vec::new(),
+        _ => Keys::new(),
     }
 }
 
 /// `count key [key ...]`, and a destination that comes last in the answer.
-fn counted(args: Args<'_>, count_at: usize, first: usize, destination: Option<usize>) -> Vec<KeyRef> {
+fn counted(args: Args<'_>, count_at: usize, first: usize, destination: Option<usize>) -> Keys {
     let count = args.get(count_at).and_then(crate::base::num::parse_i64).unwrap_or(0);
     let left = args.len().saturating_sub(first) as i64;
     if !(1..=left).contains(&count) {
-        return Vec::new();
+        return Keys::new();
     }
     (first..first + count as usize).chain(destination).map(|at| KeyRef { at, flags: &[] }).collect()
 }
 
-fn sort(args: Args<'_>) -> Vec<KeyRef> {
-    let mut keys = vec![KeyRef { at: 1, flags: READ }];
+fn sort(args: Args<'_>) -> Keys {
+    let mut keys: Keys = smallvec![KeyRef { at: 1, flags: READ }];
     let mut at = 2;
     while at < args.len() {
         if args.is(at, "LIMIT") {
@@ -154,7 +198,7 @@ fn only_reads_bits(args: Args<'_>) -> bool {
     true
 }
 
-fn migrate(args: Args<'_>) -> Vec<KeyRef> {
+fn migrate(args: Args<'_>) -> Keys {
     let mut range = 3..4;
     let mut at = 6;
     while at < args.len() {
@@ -194,7 +238,25 @@ mod tests {
         assert_eq!(keys("blpop a b c 0"), [1, 2, 3]);
         assert_eq!(keys("zunionstore to 2 a b weights 1 2"), [1, 3, 4]);
         assert_eq!(keys("xread count 3 streams a b 0 0"), [4, 5]);
+        assert_eq!(keys("msetex 3 a 1 b 2 c 3 ex 10"), [2, 4, 6]);
+        assert_eq!(keys("msetex 0 a 1"), []);
         assert_eq!(keys("ping"), []);
+    }
+
+    #[test]
+    fn a_range_tells_what_the_specs_tell() {
+        let all = crate::command::catalog::ALL.iter().flat_map(|group| group.iter());
+        let plain: Vec<&Meta> = all.flat_map(|meta| meta.subcommands.iter().chain([meta])).collect();
+        let ranges: Vec<(&Meta, KeyRange)> =
+            plain.into_iter().filter_map(|meta| KeyRange::of(meta).map(|range| (meta, range))).collect();
+        assert!(ranges.len() > 100, "{}", ranges.len());
+        for (meta, range) in ranges {
+            for argc in 1..12 {
+                let args = OwnedArgs::of(&vec![&b"1"[..]; argc]);
+                let expected: Vec<usize> = keys_of(meta, args.as_args()).into_iter().map(|key| key.at).collect();
+                assert_eq!(range.positions(argc).collect::<Vec<_>>(), expected, "{} of {argc}", meta.name);
+            }
+        }
     }
 
     #[test]
@@ -205,6 +267,19 @@ mod tests {
         assert_eq!(keys("set a 1 get"), [1]);
         assert_eq!(keys("bitfield a get u4 0"), [1]);
         assert_eq!(keys("eval body 2 a b arg"), [3, 4]);
+    }
+
+    #[test]
+    fn no_command_with_vague_specs_goes_without_a_rule() {
+        let vague = |meta: &&Meta| meta.keys.iter().any(|spec| spec.flags.contains(&KeyFlag::VariableFlags));
+        let all = crate::command::catalog::ALL.iter().flat_map(|group| group.iter());
+        for meta in all.filter(vague) {
+            for argc in 2..6 {
+                let args = OwnedArgs::of(&vec![&b"k"[..]; argc]);
+                let keys = keys_of(meta, args.as_args());
+                assert!(keys.iter().any(|key| key.at == 1 && !key.flags.is_empty()), "{} of {argc}", meta.name);
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! commands are data in `catalog`.
 
 pub mod args;
+pub mod caller;
 pub mod catalog;
 pub mod context;
 pub mod effects;
@@ -11,6 +12,7 @@ pub mod keys;
 pub mod meta;
 
 pub use args::{Args, OwnedArgs};
+pub use caller::Caller;
 pub use context::DataCx;
 pub use effects::{Effects, Propagate};
 pub use error::CommandError;

@@ -155,6 +155,7 @@ fn file_to_check(argv: &[Vec<u8>]) -> Result<String, StartError> {
 
 fn clap_command() -> Command {
     let usage = "larder [FILE | -] [--directive value ...] [-]\n       larder --check-config FILE\n       \
+                 larder check-rdb | check-aof | inspect ... (each tells more with --help)\n       \
                  larder -v | --version\n       larder -h | --help";
     Command::new("larder")
         .about("A Redis-compatible in-memory key-value server.")

@@ -128,6 +128,7 @@ pub enum Key {
     AofRewriteIncrementalFsync,
     AofTimestampEnabled,
     AofDisableAutoGc,
+    SnapshotMemoryLimit,
     // Replication
     Replicaof,
     Masterauth,

@@ -24,7 +24,7 @@ pub use fuzz::fuzz_config;
 pub use key::Key;
 pub use set::{SetAt, SetError};
 pub use table::{Directive, directive, lookup};
-pub use value::{BufferLimit, NotifyEvents, SavePoint};
+pub use value::{BufferLimit, NotifyEvents, SavePoint, expand_title};
 
 use crate::base::glob::glob_match;
 use std::sync::Arc;

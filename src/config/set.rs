@@ -71,7 +71,8 @@ impl fmt::Display for SetError {
 impl std::error::Error for SetError {}
 
 impl Config {
-    /// Sets pairs of name and value, all or none; the keys whose values differ now, in the order given.
+    /// Sets pairs of name and value, all or none; the keys whose values differ now or that are volatile, in the order
+    /// given.
     ///
     /// A list is given as one value with single spaces. O(pairs * (pairs + directives)).
     ///
@@ -84,7 +85,7 @@ impl Config {
         let mut changed = Vec::new();
         for ((row, name), (_, word)) in rows.into_iter().zip(pairs) {
             match self.set_words(row, &[word.to_vec()]) {
-                Ok(true) if !changed.contains(&row.key) => changed.push(row.key),
+                Ok(differs) if (differs || row.volatile) && !changed.contains(&row.key) => changed.push(row.key),
                 Ok(_) => {}
                 Err(reason) => {
                     self.restore(before);

@@ -131,6 +131,8 @@ pub struct Directive {
     pub hidden: bool,
     /// Whether changing it at run time needs `enable-protected-configs`.
     pub protected: bool,
+    /// Whether setting it to the value it has is a change too, since what it names may have changed.
+    pub volatile: bool,
     /// Whether it cannot be changed while data is loaded.
     pub deny_loading: bool,
     /// Whether it is obeyed.
@@ -180,14 +182,14 @@ pub const FILE_DIRECTIVES: &[FileDirective] = &[
     FileDirective {
         name: "user",
         usage: "NAME RULE ...",
-        status: Status::NotYet,
+        status: Status::Works,
         doc: "Declares a user and what it may do; each name once, and not together with aclfile.",
     },
     FileDirective {
         name: "loadmodule",
         usage: "PATH ARGUMENT ...",
         status: Status::NoMeaning,
-        doc: "Names a module to load. The line is kept; modules are not supported.",
+        doc: "Names a module to load. Modules are not supported: the server does not start.",
     },
     FileDirective {
         name: "sentinel",
@@ -211,6 +213,7 @@ const fn row(key: Key, name: &'static str, kind: Kind, default: &'static str) ->
         secret: false,
         hidden: false,
         protected: false,
+        volatile: false,
         deny_loading: false,
         status: Status::NotYet,
         doc: "",
@@ -290,6 +293,11 @@ impl Directive {
 
     pub(super) const fn protected(mut self) -> Self {
         self.protected = true;
+        self
+    }
+
+    pub(super) const fn volatile(mut self) -> Self {
+        self.volatile = true;
         self
     }
 

@@ -121,6 +121,8 @@ pub(super) enum Value {
 pub(super) fn parse(row: &Directive, words: &[Vec<u8>], old: &Value) -> Result<Value, Reason> {
     let split;
     let words = match words {
+        // An empty word stands for no primary, but a line has to hold one.
+        [] if matches!(row.kind, Kind::List(ListKind::ReplicaOf)) => return Err(WRONG_NUMBER),
         // One word may hold all of them: this is how CONFIG SET gives a list.
         [word] if row.kind.takes_many() => {
             split = split_at_spaces(word);
@@ -345,20 +347,27 @@ fn check(key: Key, value: &Value) -> Result<(), Reason> {
 fn is_title_template(template: &[u8]) -> bool {
     const KNOWN: [&[u8]; 7] =
         [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"config-file", b"unixsocket"];
+    !template.is_empty() && expand_title(template, |name| KNOWN.contains(&name).then(String::new)).is_some()
+}
+
+/// A title template with its variables filled in; `None` when it names one that `variable` does not know.
+pub fn expand_title(template: &[u8], variable: impl Fn(&[u8]) -> Option<String>) -> Option<String> {
+    let mut title = Vec::new();
     let mut rest = template;
     while let Some(open) = rest.iter().position(|&b| b == b'{') {
+        title.extend_from_slice(&rest[..open]);
         rest = &rest[open + 1..];
         if let Some(after) = rest.strip_prefix(b"{") {
+            title.push(b'{');
             rest = after;
             continue;
         }
-        let Some(close) = rest.iter().position(|&b| b == b'}') else { return false };
-        if !KNOWN.contains(&&rest[..close]) {
-            return false;
-        }
+        let close = rest.iter().position(|&b| b == b'}')?;
+        title.extend(variable(&rest[..close])?.bytes());
         rest = &rest[close + 1..];
     }
-    !template.is_empty()
+    title.extend_from_slice(rest);
+    Some(String::from_utf8_lossy(&title).trim_matches(' ').to_owned())
 }
 
 /// A value as CONFIG GET shows it.

@@ -3,7 +3,6 @@
 
 use super::settle::{NOTIFY_KEYEVENT, NOTIFY_KEYSPACE};
 use super::{Ask, Engine, Prepared};
-use crate::client::ClientFlags;
 use crate::config::{BufferLimit, Key, MemoryLimit};
 use crate::keyspace::EventClass;
 use crate::keyspace::evict::Policy;
@@ -24,8 +23,6 @@ pub enum Protected {
 /// Directives that the engine needs at hand.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// A password is set for the default user.
-    pub password_required: bool,
     /// `protected-mode`.
     pub protected_mode: bool,
     /// `maxclients`.
@@ -78,7 +75,6 @@ impl Engine {
         let slow_ns = if slow_us < 0 { u64::MAX } else { slow_us as u64 * 1000 };
         let spike_ns = if spike_ms == 0 { u64::MAX } else { spike_ms * 1_000_000 };
         let options = Options {
-            password_required: !config.string(Key::Requirepass).is_empty(),
             protected_mode: config.boolean(Key::ProtectedMode),
             max_clients: size(Key::Maxclients),
             max_memory: size(Key::Maxmemory),
@@ -106,15 +102,20 @@ impl Engine {
             list_max_listpack_size: config.integer(Key::ListMaxListpackSize) as i32,
             list_compress_depth: size(Key::ListCompressDepth) as u32,
             list_packed_threshold: self.debug.list_packed_threshold,
+            skip_payload_checksum: self.debug.skip_checksums,
             hll_sparse_max_bytes: size(Key::HllSparseMaxBytes),
             stream_node_max_bytes: size(Key::StreamNodeMaxBytes),
             stream_node_max_entries: size(Key::StreamNodeMaxEntries),
             proto_max_bulk_len: size(Key::ProtoMaxBulkLen),
+            output_max_bytes: config.output_buffer_limits()[0].hard_bytes as usize,
+            shared_integers: size(Key::Maxmemory) == 0 || !(policy.is_lru() || policy.is_lfu()),
             ..Limits::default()
         };
         self.slowlog.threshold_us = slow_us;
         self.slowlog.max_len = size(Key::SlowlogMaxLen);
         self.slowlog.trim();
+        self.acl.log.max_len = size(Key::AcllogMaxLen);
+        self.acl.defaults.all_channels = config.enum_name(Key::AclPubsubDefault) == "allchannels";
         self.latency.threshold_ms = spike_ms;
         let access = &mut self.keyspace.access;
         access.lfu_log_factor = config.integer(Key::LfuLogFactor).max(0) as u32;
@@ -133,10 +134,9 @@ impl Engine {
         if let Some(dir) = &prepared.dir {
             self.config.set_dir(dir);
         }
-        let had_password = self.options.password_required;
         self.apply_all();
-        if had_password && !self.options.password_required {
-            self.clients.iter_mut().for_each(|(_, client)| client.flags.insert(ClientFlags::AUTHENTICATED));
+        if keys.contains(&Key::Requirepass) {
+            self.follow_requirepass();
         }
         if keys.contains(&Key::Maxmemory) && self.options.max_memory != 0 {
             let (limit, used) = (self.options.max_memory, self.used_memory().saturating_sub(self.memory_not_counted()));
@@ -147,7 +147,14 @@ impl Engine {
                      depending on the maxmemory-policy."
                 );
             }
-            self.evict_to_limit();
+            // After the command: what it takes itself is no reason to evict, and its consequences come first.
+            self.evict_soon();
+        }
+        if keys.contains(&Key::AofDisableAutoGc)
+            && !self.config.boolean(Key::AofDisableAutoGc)
+            && let Some(log) = &self.durability.log
+        {
+            log.remove_history();
         }
         self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });

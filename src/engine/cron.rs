@@ -9,11 +9,12 @@ use std::time::Duration;
 /// Where the periodic work stands.
 #[derive(Debug, Default)]
 pub(crate) struct CronState {
-    next_tick: UnixMs,
+    pub(super) next_tick: UnixMs,
     next_expiry: UnixMs,
     next_client: ClientIndex,
     next_sample: UnixMs,
     pub(super) next_client_eviction: UnixMs,
+    pub(super) eviction_wanted: bool,
 }
 
 /// Most keys one expiry slice removes, and the time it may take.
@@ -32,6 +33,9 @@ impl Engine {
         if self.pause.until.0 != 0 {
             at = at.min(self.pause.until);
         }
+        if !self.durability.slowed.is_empty() {
+            at = at.min(self.durability.slowed_until);
+        }
         if !self.debug.no_active_expire && self.pause.until.0 == 0 {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
@@ -49,10 +53,16 @@ impl Engine {
         if self.pause.until.0 != 0 && now >= self.pause.until {
             self.end_pause();
         }
+        if !self.durability.slowed.is_empty() && now >= self.durability.slowed_until {
+            self.let_slowed_writers_go_on();
+        }
         if now >= self.cron.next_expiry && !self.debug.no_active_expire && self.pause.until.0 == 0 {
             self.expiry_slice();
         }
         if now >= self.cron.next_tick && !self.debug.pause_cron {
+            if std::mem::take(&mut self.cron.eviction_wanted) {
+                self.evict_to_limit();
+            }
             self.tick();
         }
         self.save_if_due();

@@ -6,6 +6,7 @@
 
 use super::{ClientIndex, Engine};
 use crate::base::ids::UnixMs;
+use crate::client::BlockedOn;
 use crate::command::meta::Flag;
 use crate::command::{Args, CommandError};
 use crate::config::Key;
@@ -14,10 +15,14 @@ use crate::persist::save::{SaveJob, Snapshot, SnapshotOptions};
 use crate::persist::worker::{AofWriter, Status};
 use crate::persist::{Level, Note, Notify};
 use crate::rdb::{SaveOptions, Usage};
+use crate::structs::held;
 use crate::structs::table::hash;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Writers that are slowed may run one command in so many milliseconds.
+const SLOWED_MS: i64 = 10;
 
 /// A stamp that is not known yet: the log's offset at the end of this turn.
 pub const STAMP_OF_THIS_TURN: u64 = u64::MAX;
@@ -30,6 +35,28 @@ pub struct RunningSave {
     pub began_at: UnixMs,
     /// Changes counted when it began.
     pub dirty_at_begin: u64,
+    /// Somebody waits for it (SAVE): if it fails they are told, and writers are not refused.
+    pub waited_for: bool,
+}
+
+/// Bytes that snapshots alone keep in memory.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct HeldBack {
+    /// By large values and whole databases that were given up since the account began.
+    pub garbage: usize,
+    /// By the last snapshot, when it ended.
+    pub last_save: usize,
+    /// By the last rewrite, when it ended.
+    pub last_rewrite: usize,
+}
+
+/// A client that is answered once the snapshot is written.
+#[derive(Debug)]
+pub struct SaveWaiter {
+    /// The client.
+    pub client: ClientIndex,
+    /// Whether it is told of a failure (SAVE), or its command has done its work all the same (FLUSHALL).
+    pub wants_result: bool,
 }
 
 /// The state of files, as far as the engine knows it.
@@ -44,8 +71,18 @@ pub struct Durability {
     pub always: bool,
     /// The snapshot being written.
     pub save: Option<RunningSave>,
-    /// Clients that wait for it (SAVE).
-    pub save_waiters: Vec<ClientIndex>,
+    /// Clients that wait for it (SAVE, FLUSHALL).
+    pub save_waiters: Vec<SaveWaiter>,
+    /// Clients that wait for the log to be durable (WAITAOF).
+    pub log_waiters: Vec<ClientIndex>,
+    /// Writers wait for their turn: snapshots hold back more memory than they may.
+    pub slows_writers: bool,
+    /// Those that wait.
+    pub slowed: Vec<ClientIndex>,
+    /// When their turn is.
+    pub slowed_until: UnixMs,
+    /// Most bytes that a snapshot held back: the one under way, or the last one of its kind.
+    pub held_back: HeldBack,
     /// A save that is to begin once the log's rewrite is over.
     pub save_scheduled: bool,
     /// When the last snapshot was written, or the server started.
@@ -84,6 +121,10 @@ pub struct Durability {
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
     pub expired_on_load: u64,
+    /// The log was turned on and has no base yet.
+    pub first_base: bool,
+    /// Where the log is that is on.
+    pub log_names: Option<crate::persist::AofNames>,
     /// Offset of the log up to which the keys in `recent` are durable.
     durable: u64,
     /// Keys changed behind the durable offset, by hash, with the offset behind the change.
@@ -105,6 +146,11 @@ impl Durability {
             always: false,
             save: None,
             save_waiters: Vec::new(),
+            log_waiters: Vec::new(),
+            slows_writers: false,
+            slowed: Vec::new(),
+            slowed_until: UnixMs(0),
+            held_back: HeldBack::default(),
             save_scheduled: false,
             last_save_at: now,
             last_save_try: UnixMs(0),
@@ -124,12 +170,20 @@ impl Durability {
             replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,
+            first_base: false,
+            log_names: None,
             durable: 0,
             recent: HashMap::new(),
             fresh: Vec::new(),
             stamped: Vec::new(),
             unnamed: 0,
         }
+    }
+
+    /// Whether a snapshot is being written, for whatever purpose.
+    #[inline]
+    pub fn writes_snapshot(&self) -> bool {
+        self.save.is_some() || self.rewrite.is_some()
     }
 
     /// Whether the last snapshot and the log are as they should be.
@@ -181,6 +235,12 @@ impl Engine {
         if !changed && (!positions.is_empty() || command.has(Flag::Readonly)) {
             stamp = stamp.max(self.durability.unnamed);
         }
+        let index = self.on_behalf_of(index);
+        self.stamp_as(index, stamp);
+    }
+
+    /// Holds a client's replies until the log is durable up to this offset.
+    pub(super) fn stamp_as(&mut self, index: ClientIndex, stamp: u64) {
         let client = &mut self.clients[index];
         if stamp == STAMP_OF_THIS_TURN && client.stamp != stamp {
             self.durability.stamped.push(index);
@@ -228,8 +288,97 @@ impl Engine {
                 tell(&note);
             }
         }
+        if !self.durability.log_waiters.is_empty() {
+            self.release_log_waiters();
+        }
         self.look_at_save();
         self.look_at_rewrite();
+        if self.durability.writes_snapshot() {
+            self.bound_held_memory();
+        } else if self.durability.slows_writers {
+            self.end_holding();
+        }
+    }
+
+    /// Slows writers while snapshots hold back more than `snapshot-memory-limit`.
+    fn bound_held_memory(&mut self) {
+        let limit = match self.config.unsigned(Key::SnapshotMemoryLimit) {
+            0 => self.facts.total_memory / 4,
+            bytes => bytes,
+        };
+        let slow = self.held_memory() as u64 > limit;
+        if slow && !self.durability.slows_writers {
+            tracing::warn!("A snapshot holds back {} bytes of memory: writers are slowed", self.held_memory());
+        }
+        self.durability.slows_writers = slow;
+    }
+
+    /// Bytes that only snapshots keep in memory, at most this many.
+    pub fn held_memory(&self) -> usize {
+        match self.durability.writes_snapshot() {
+            true => held::bytes() + self.durability.held_back.garbage,
+            false => 0,
+        }
+    }
+
+    /// Gives each writer that waits its turn: one command.
+    pub(super) fn let_slowed_writers_go_on(&mut self) {
+        self.durability.slowed_until = UnixMs(self.now.0 + SLOWED_MS);
+        let slows = std::mem::take(&mut self.durability.slows_writers);
+        for index in std::mem::take(&mut self.durability.slowed) {
+            if let Some(blocked) = self.release_blocked(index) {
+                self.execute(index, blocked.args.as_args(), super::table::CommandId::MAX);
+                if self.clients.get(index).is_some_and(|client| client.blocked.is_none()) {
+                    self.resume(index);
+                }
+            }
+        }
+        self.durability.slows_writers = slows && self.durability.writes_snapshot();
+    }
+
+    /// A snapshot is about to be taken.
+    pub(super) fn begin_holding(&mut self) {
+        if !self.durability.writes_snapshot() {
+            self.durability.held_back.garbage = 0;
+            held::begin();
+        }
+    }
+
+    /// A snapshot has ended; the account goes on while another one is left.
+    pub(super) fn end_holding(&mut self) {
+        if !self.durability.writes_snapshot() {
+            held::end();
+            self.durability.slows_writers = false;
+            self.durability.slowed_until = self.now;
+        }
+    }
+
+    /// Notes where the log is behind a client's change.
+    #[cold]
+    pub(super) fn note_logged(&mut self, index: ClientIndex) {
+        let Some(log) = &self.durability.log else { return };
+        let offset = log.appended_offset() + self.propagation.len() as u64;
+        if let Some(client) = self.clients.get_mut(index) {
+            client.logged = offset;
+        }
+    }
+
+    /// Answers WAITAOF where the log has come far enough, or is there no more.
+    #[cold]
+    fn release_log_waiters(&mut self) {
+        let durable = self.durability.log.is_some().then_some(self.durability.durable);
+        for index in self.durability.log_waiters.clone() {
+            let Some(&BlockedOn::Log { offset, local, replicas }) =
+                self.clients[index].blocked.as_ref().map(|blocked| &blocked.on)
+            else {
+                continue;
+            };
+            match durable {
+                None if local => self.end_wait(index, Some(&CommandError::WAITAOF_WITHOUT_LOG)),
+                Some(durable) if offset <= durable && !replicas => self.end_wait(index, None),
+                _ => {}
+            }
+        }
     }
 
     /// Whether a client's output may be sent.
@@ -245,7 +394,7 @@ impl Engine {
         let used = self.used_memory();
         Snapshot {
             dbs: self.keyspace.snapshot(),
-            functions: Vec::new(),
+            functions: self.library_codes(),
             aux: vec![
                 ("redis-ver", super::commands::info::REDIS_VERSION.as_bytes().to_vec()),
                 ("redis-bits", b"64".to_vec()),
@@ -275,7 +424,7 @@ impl Engine {
                 ..SaveOptions::default()
             },
             incremental_sync: config.boolean(Key::RdbSaveIncrementalFsync),
-            key_delay_us: config.integer(Key::RdbKeySaveDelay).max(0) as u64,
+            key_delay_us: config.integer(Key::RdbKeySaveDelay),
             usage,
             timestamp: None,
         }
@@ -287,11 +436,12 @@ impl Engine {
         PathBuf::from(dir).join(String::from_utf8_lossy(self.config.string(Key::Dbfilename)).as_ref())
     }
 
-    /// Begins to write a snapshot on a thread. Errors: one is being written, or no thread can be had.
-    pub fn begin_save(&mut self) -> Result<(), CommandError> {
+    /// Begins to write a snapshot on a thread, `waited_for` by a client. Errors: one is being written, or no thread can be had.
+    pub fn begin_save(&mut self, waited_for: bool) -> Result<(), CommandError> {
         if self.durability.save.is_some() {
             return Err(CommandError::fixed("ERR Background save already in progress"));
         }
+        self.begin_holding();
         let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
         self.durability.last_save_try = self.now;
         let pid = self.facts.process_id;
@@ -301,37 +451,78 @@ impl Engine {
             Ok(job) => {
                 tracing::info!("Background saving started");
                 let dirty_at_begin = self.keyspace.log.dirty;
-                self.durability.save = Some(RunningSave { job, began_at: self.now, dirty_at_begin });
+                self.durability.save = Some(RunningSave { job, began_at: self.now, dirty_at_begin, waited_for });
+                self.follow_busy_disk();
                 Ok(())
             }
             Err(error) => {
                 self.durability.last_save_ok = false;
+                self.end_holding();
                 tracing::warn!("Can't save in background: {error}");
                 Err(CommandError::new(format!("ERR Can't save in background: {error}")))
             }
         }
     }
 
-    fn look_at_save(&mut self) {
-        let Some(running) = &mut self.durability.save else { return };
-        let Some(result) = running.job.poll() else { return };
-        let (began_at, dirty) = (running.began_at, running.dirty_at_begin);
-        self.durability.save = None;
-        self.saved(result.map(|_| ()), began_at, dirty);
+    /// FLUSHALL: what is being saved is of no use any more, and with save points the empty data takes its place on the
+    /// disk. True when the client waits for that.
+    pub(super) fn save_after_flush(&mut self, may_wait: bool) -> bool {
+        if let Some(running) = self.durability.save.take() {
+            running.job.cancel();
+            self.end_holding();
+            self.follow_busy_disk();
+            self.saved(Err(std::io::ErrorKind::Interrupted.into()), running.began_at, running.dirty_at_begin, true);
+            self.answer_save_waiters(false);
+        }
+        if self.config.save_points().is_empty() {
+            return false;
+        }
+        if !may_wait {
+            // Inside EXEC what follows belongs to the same snapshot.
+            self.durability.save_scheduled = true;
+            return false;
+        }
+        // A failure is in the log, and INFO tells of it.
+        self.begin_save(true).is_ok()
+    }
+
+    fn answer_save_waiters(&mut self, ok: bool) {
         let waiters = std::mem::take(&mut self.durability.save_waiters);
-        for index in waiters {
-            let ok = self.durability.last_save_ok;
-            self.answer(index, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
+        for SaveWaiter { client, wants_result } in waiters {
+            let ok = ok || !wants_result;
+            self.answer(client, |reply| if ok { reply.ok() } else { reply.error(b"ERR") });
         }
     }
 
-    /// Notes how a save ended.
-    pub fn saved(&mut self, result: std::io::Result<()>, began_at: UnixMs, dirty_at_begin: u64) {
+    fn look_at_save(&mut self) {
+        let Some(running) = &mut self.durability.save else { return };
+        let Some(result) = running.job.poll() else { return };
+        let (began_at, dirty, waited_for) = (running.began_at, running.dirty_at_begin, running.waited_for);
+        self.durability.held_back.last_save = self.held_memory();
+        self.durability.save = None;
+        self.end_holding();
+        self.follow_busy_disk();
+        let ok = self.saved(result.map(|_| ()), began_at, dirty, !waited_for);
+        self.answer_save_waiters(ok);
+    }
+
+    /// Notes how a save ended; only the failure of one in the background is a reason to refuse writes. Returns whether the
+    /// file is written.
+    pub fn saved(
+        &mut self,
+        result: std::io::Result<()>,
+        began_at: UnixMs,
+        dirty_at_begin: u64,
+        background: bool,
+    ) -> bool {
+        let written = result.is_ok();
         self.durability.last_save_seconds = (self.now.0 - began_at.0) / 1000;
         match result {
             Ok(()) => {
                 tracing::info!("DB saved on disk");
-                tracing::info!("Background saving terminated with success");
+                if background {
+                    tracing::info!("Background saving terminated with success");
+                }
                 self.durability.last_save_ok = true;
                 self.durability.last_save_at = self.now;
                 self.durability.dirty_at_last_save = dirty_at_begin;
@@ -342,10 +533,13 @@ impl Engine {
             }
             Err(error) => {
                 tracing::warn!("Error saving the DB on disk: {error}");
-                tracing::warn!("Background saving error");
-                self.durability.last_save_ok = false;
+                if background {
+                    tracing::warn!("Background saving error");
+                    self.durability.last_save_ok = false;
+                }
             }
         }
+        written
     }
 
     /// Changes since the last snapshot.
@@ -361,7 +555,7 @@ impl Engine {
         }
         if std::mem::take(&mut self.durability.save_scheduled) {
             // A failure is in the log, and INFO tells of it.
-            let _ = self.begin_save();
+            let _ = self.begin_save(false);
             return;
         }
         let changes = self.changes_since_save();
@@ -373,7 +567,7 @@ impl Engine {
             && rested
         {
             tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
-            let _ = self.begin_save();
+            let _ = self.begin_save(false);
         }
     }
 

@@ -6,6 +6,7 @@ use super::{ClientIndex, Engine};
 use crate::client::ClientFlags;
 use crate::command::meta::Flag;
 use crate::command::{Args, CommandError};
+use crate::script::ScriptFlags;
 
 /// What becomes of a command.
 pub enum Verdict {
@@ -17,6 +18,10 @@ pub enum Verdict {
     Refuse(CommandError),
     /// It waits for the end of CLIENT PAUSE.
     Postpone,
+    /// It waits until keys it may change have reached another server or not.
+    AwaitKeys,
+    /// It waits for its turn: snapshots hold back too much memory.
+    Slow,
 }
 
 impl Engine {
@@ -33,21 +38,29 @@ impl Engine {
         {
             return Verdict::Refuse(error);
         }
-        let client = &self.clients[index];
-        if !client.flags.contains(ClientFlags::AUTHENTICATED) && !meta.flags.has(Flag::NoAuth) {
-            return Verdict::Refuse(CommandError::NO_AUTH);
-        }
-        let in_multi = client.flags.contains(ClientFlags::MULTI);
-        if in_multi && meta.flags.has(Flag::NoMulti) {
-            return Verdict::Refuse(CommandError::fixed("ERR Command not allowed inside a transaction"));
-        }
-        if self.options.max_memory != 0
-            && let Some(error) = self.make_room(index, id)
+        if !self.clients[index].flags.contains(ClientFlags::UNRESTRICTED)
+            && let Some(error) = self.access_refusal(index, id, args)
         {
             return Verdict::Refuse(error);
         }
-        let writes = self.table.get(id).has(Flag::Write);
-        if (writes || in_multi)
+        let in_multi = self.clients[index].flags.contains(ClientFlags::MULTI);
+        if in_multi && meta.flags.has(Flag::NoMulti) {
+            return Verdict::Refuse(CommandError::NOT_IN_MULTI);
+        }
+        // What a script declares stands in place of its command's own flags.
+        let declared = if meta.flags.has(Flag::NoMandatoryKeys) { self.declared_flags(id, args) } else { None };
+        let busy = if self.scripting.is_running() { self.scripting.busy() } else { None };
+        if self.options.max_memory != 0
+            && busy.is_none()
+            && let Some(error) = self.make_room(index, id, declared)
+        {
+            return Verdict::Refuse(error);
+        }
+        let writes = match declared {
+            Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
+            None => meta.flags.has(Flag::Write),
+        };
+        if !self.durability.is_fine()
             && let Some(error) = self.write_refusal(index, id, writes)
         {
             return Verdict::Refuse(error);
@@ -62,26 +75,52 @@ impl Engine {
         if self.durability.loading.is_some() && !meta.flags.has(Flag::Loading) {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
-        if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id) {
+        if let Some(busy) = busy
+            && !meta.flags.has(Flag::AllowBusy)
+        {
+            return Verdict::Refuse(busy);
+        }
+        let may_replicate = declared.is_none() && meta.flags.has(Flag::MayReplicate);
+        if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id, writes || may_replicate) {
             return Verdict::Postpone;
+        }
+        if self.durability.slows_writers && self.grows_snapshots(index, id, writes || may_replicate) {
+            return Verdict::Slow;
         }
         if in_multi && !self.table.get(id).runs_inside_multi() {
             return Verdict::Queue;
         }
+        if self.migrations.hold_keys() && self.touches_migrating(index, id, args) {
+            return Verdict::AwaitKeys;
+        }
         Verdict::Pass
     }
 
-    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does.
+    /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does. PING is refused
+    /// too, as Redis does, so that those who only watch the server learn of it.
+    #[cold]
     fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
-        if self.durability.is_fine() {
-            return None;
-        }
+        let command = self.table.get(id);
         let queued_writes = || {
             let transaction = self.clients[index].transaction.as_ref();
             transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
         };
-        let concerned = writes || self.table.get(id).name == "exec" && queued_writes();
+        let concerned = writes || command.name == "ping" || command.name == "exec" && queued_writes();
         if concerned { self.disk_trouble() } else { None }
+    }
+
+    /// Whether a command may change what snapshots share. Inside MULTI it is only queued, so that EXEC waits for all.
+    #[cold]
+    fn grows_snapshots(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
+        let (client, command) = (&self.clients[index], self.table.get(id));
+        if client.flags.intersects(ClientFlags::DENY_BLOCKING) {
+            return false;
+        }
+        if client.flags.contains(ClientFlags::MULTI) {
+            let writes = |queue: &[(CommandId, _)]| queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write));
+            return command.name == "exec" && client.transaction.as_ref().is_some_and(|t| writes(&t.queue));
+        }
+        writes
     }
 
     #[cold]
@@ -104,12 +143,24 @@ impl Engine {
 
     /// Evicts until there is room for a command. The error when there is none and the command needs some.
     #[cold]
-    fn make_room(&mut self, index: ClientIndex, id: CommandId) -> Option<CommandError> {
+    fn make_room(&mut self, index: ClientIndex, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
+        if self.options.max_memory_clients != 0 && self.is_above_limit() {
+            // Clients go before keys do.
+            self.evict_clients();
+            if self.clients[index].closing() {
+                return Some(CommandError::OOM);
+            }
+        }
         let roomy = self.evict_to_limit();
+        self.scripting.out_of_memory = !roomy;
         let command = self.table.get(id);
         // What is queued is kept in memory whatever it does; EXEC needs room when a queued command does.
         let queued = self.clients[index].flags.contains(ClientFlags::MULTI) && !command.runs_inside_multi();
-        let needs_room = command.has(Flag::Denyoom) || queued || command.name == "exec" && self.queue_needs_room(index);
+        let of_itself = match declared {
+            Some(flags) => !flags.has(ScriptFlags::ALLOW_OOM) && !flags.has(ScriptFlags::NO_WRITES),
+            None => command.has(Flag::Denyoom),
+        };
+        let needs_room = of_itself || queued || command.name == "exec" && self.queue_needs_room(index);
         (!roomy && needs_room).then_some(CommandError::OOM)
     }
 
@@ -119,12 +170,11 @@ impl Engine {
     }
 
     #[cold]
-    fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId) -> bool {
+    fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         if self.now >= self.pause.until {
             return true;
         }
         let command = self.table.get(id);
-        let writes = command.has(Flag::Write) || command.has(Flag::MayReplicate);
         if !self.pause.all {
             let queue_writes = command.name == "exec"
                 && self.clients[index].transaction.as_ref().is_some_and(|t| {

@@ -9,6 +9,19 @@ use crate::command::{Args, CommandError};
 use crate::resp::parser::ParseLimits;
 use crate::structs::table::hash;
 
+/// What the protected mode tells a client from elsewhere.
+const DENIED: &str = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for \
+     the default user. In this mode connections are only accepted from the loopback interface. If you want to \
+     connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
+     protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by \
+     connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly \
+     accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively \
+     you can just disable the protected mode by editing the Redis configuration file, and setting the protected \
+     mode option to 'no', and then restarting the server. 3) If you started the server manually just for \
+     testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the \
+     default user. NOTE: You only need to do one of the above things in order for the server to start accepting \
+     connections from the outside.";
+
 impl Engine {
     /// What a client's requests are bounded by.
     #[inline]
@@ -43,24 +56,34 @@ impl Engine {
             self.stats.rejected_connections += 1;
             return Some("-ERR max number of clients reached\r\n".into());
         }
-        if self.options.protected_mode && !self.options.password_required && !unix_socket && !endpoints.loopback {
+        if !unix_socket && self.is_denied(endpoints) {
             self.stats.rejected_connections += 1;
-            return Some(
-                "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for \
-                 the default user. In this mode connections are only accepted from the loopback interface. If you want to \
-                 connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
-                 protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by \
-                 connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly \
-                 accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively \
-                 you can just disable the protected mode by editing the Redis configuration file, and setting the protected \
-                 mode option to 'no', and then restarting the server. 3) If you started the server manually just for \
-                 testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the \
-                 default user. NOTE: You only need to do one of the above things in order for the server to start accepting \
-                 connections from the outside.\r\n"
-                    .into(),
-            );
+            return Some(format!("-{DENIED}\r\n"));
         }
         None
+    }
+
+    /// Why a new TLS connection is not taken: nobody is told, since that would take a handshake. The protected mode is
+    /// looked at after the handshake, by [`Engine::refuse_if_protected`].
+    pub fn refuse_tls_connection(&mut self) -> bool {
+        let refused = self.clients.len() >= self.options.max_clients;
+        self.stats.rejected_connections += refused as u64;
+        refused
+    }
+
+    /// Answers a client that the protected mode keeps out, and closes.
+    pub fn refuse_if_protected(&mut self, index: ClientIndex) {
+        if self.is_denied(&self.clients[index].endpoints) {
+            self.stats.rejected_connections += 1;
+            self.lend_buffer(index);
+            self.clients[index].out.error(DENIED.as_bytes());
+            self.mark_dirty(index);
+            self.close(index, true);
+        }
+    }
+
+    fn is_denied(&self, endpoints: &Endpoints) -> bool {
+        self.options.protected_mode && self.acl.default_user().needs_no_password() && !endpoints.loopback
     }
 
     /// Answers bytes that are no request, and closes.

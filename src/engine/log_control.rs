@@ -8,13 +8,16 @@ use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::{Args, CommandError};
 use crate::config::Key;
 use crate::keyspace::ExpireMode;
+use crate::persist::load_job::RequestBlock;
+use crate::persist::save::{SaveJob, key_rest};
 use crate::persist::{
-    AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadJob, LoadOptions, Loaded, Origin, Outcome, Policy, Rewrite,
+    AofFolder, AofNames, AofWriter, BaseFormat, Begin, LoadJob, LoadOptions, Loaded, Outcome, Policy, Rewrite,
     RewriteOptions, Step, WriterOptions, start_log,
 };
 use crate::rdb;
 use crate::resp::Span;
 use crate::structs::table::hash;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 impl Durability {
@@ -54,11 +57,13 @@ impl Engine {
     fn rewrite_options(&self) -> RewriteOptions {
         let rdb = self.config.boolean(Key::AofUseRdbPreamble);
         let mut snapshot = self.snapshot_options();
+        snapshot.incremental_sync = self.config.boolean(Key::AofRewriteIncrementalFsync);
         if self.config.boolean(Key::AofTimestampEnabled) {
             snapshot.timestamp = Some(self.now.as_secs());
         }
         RewriteOptions {
-            names: self.log_names(),
+            // The log stays where it was begun, whatever becomes of `dir`.
+            names: self.durability.log_names.clone().unwrap_or_else(|| self.log_names()),
             pid: self.facts.process_id,
             format: if rdb { BaseFormat::Rdb } else { BaseFormat::Aof },
             snapshot,
@@ -77,6 +82,17 @@ impl Engine {
         self.durability.always = on && policy == Policy::Always;
         if let Some(log) = &self.durability.log {
             log.set_policy(policy);
+            log.set_delay(self.debug.log_delay);
+        }
+        self.follow_busy_disk();
+    }
+
+    /// `no-appendfsync-on-rewrite`: while a snapshot or a base is written, the log's syncs once a second wait. Those of
+    /// `appendfsync always` do not, since replies wait for them.
+    pub(super) fn follow_busy_disk(&self) {
+        if let Some(log) = &self.durability.log {
+            let busy = self.durability.save.is_some() || self.durability.rewrite.is_some();
+            log.pause_syncs(busy && self.config.boolean(Key::NoAppendfsyncOnRewrite));
         }
     }
 
@@ -91,6 +107,7 @@ impl Engine {
         notes.iter().for_each(tell);
         self.durability.rewrite_base_bytes = log.total_bytes();
         self.durability.log = Some(log);
+        self.durability.log_names = Some(self.log_names());
         self.propagation.begin_file();
         self.follow_log_options();
         Ok(())
@@ -104,14 +121,17 @@ impl Engine {
                 if let Some(rewrite) = self.durability.rewrite.take() {
                     tracing::info!("Killing running AOF rewrite child");
                     rewrite.cancel();
+                    self.end_holding();
                 }
                 self.end_turn();
                 if let Some(log) = self.durability.log.take() {
                     log.close(true);
                 }
                 self.durability.release_all();
+                self.durability.first_base = false;
+                self.durability.log_names = None;
                 // Offsets begin anew with the next log.
-                self.clients.iter_mut().for_each(|(_, client)| client.stamp = 0);
+                self.clients.iter_mut().for_each(|(_, client)| (client.stamp, client.logged) = (0, 0));
             }
             (true, false) => {
                 let disk = self.durability.disk.clone();
@@ -120,6 +140,8 @@ impl Engine {
                 let log =
                     AofWriter::start(folder, Begin::Waiting, writer, notify).map_err(|error| error.to_string())?;
                 self.durability.log = Some(log);
+                self.durability.log_names = Some(self.log_names());
+                self.durability.first_base = true;
                 if let Some(rewrite) = self.durability.rewrite.take() {
                     rewrite.cancel();
                 }
@@ -130,6 +152,7 @@ impl Engine {
                     self.durability.rewrite_scheduled = true;
                 } else if self.begin_rewrite().is_err() {
                     self.durability.log = None;
+                    self.durability.first_base = false;
                     return Err("Unable to turn on AOF. Check server logs.".into());
                 }
             }
@@ -146,6 +169,7 @@ impl Engine {
         }
         self.end_turn();
         self.propagation.begin_file();
+        self.begin_holding();
         let (snapshot, options) = (self.take_snapshot(), self.rewrite_options());
         let (disk, notify) = (self.durability.disk.clone(), self.durability.notify.clone());
         match Rewrite::start(self.durability.log.as_ref(), disk, snapshot, options, notify) {
@@ -154,10 +178,12 @@ impl Engine {
                 self.durability.rewrite = Some(rewrite);
                 self.durability.rewrite_began_at = self.now;
                 self.durability.rewrite_scheduled = false;
+                self.follow_busy_disk();
                 Ok(())
             }
             Err(error) => {
                 self.durability.last_rewrite_ok = false;
+                self.end_holding();
                 tracing::warn!("Can't rewrite append only file in background: {error}");
                 Err(CommandError::fixed(
                     "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
@@ -173,7 +199,16 @@ impl Engine {
         let outcome = rewrite.poll(self.durability.log.as_ref(), &mut notes);
         notes.iter().for_each(tell);
         let Some(outcome) = outcome else { return };
+        if outcome == Outcome::Done {
+            self.durability.first_base = false;
+        } else if self.durability.first_base {
+            // Without its first base the log is of no use.
+            self.durability.rewrite_scheduled = true;
+        }
+        self.durability.held_back.last_rewrite = self.held_memory();
         self.durability.rewrite = None;
+        self.end_holding();
+        self.follow_busy_disk();
         self.durability.rewrite_limit.record(outcome);
         self.durability.last_rewrite_ok = outcome == Outcome::Done;
         self.durability.last_rewrite_seconds = (self.now.0 - self.durability.rewrite_began_at.0) / 1000;
@@ -190,7 +225,10 @@ impl Engine {
         if self.durability.rewrite.is_some() || self.durability.save.is_some() {
             return;
         }
-        if std::mem::take(&mut self.durability.rewrite_scheduled) {
+        const RETRY_MS: i64 = 1000;
+        let rested = self.durability.last_rewrite_ok || self.now.0 - self.durability.rewrite_began_at.0 > RETRY_MS;
+        if self.durability.rewrite_scheduled && rested {
+            self.durability.rewrite_scheduled = false;
             // A failure is in the log, and INFO tells of it.
             let _ = self.begin_rewrite();
             return;
@@ -213,9 +251,16 @@ impl Engine {
         }
     }
 
-    /// Brings everything to the disk before the process ends, as `how` and the save points ask. Errors: why it cannot
-    /// end.
-    pub fn finish(&mut self, how: super::ShutdownHow) -> Result<(), String> {
+    /// Brings everything to the disk before the process ends, as `how` and the save points ask: the log at once, the
+    /// snapshot by the job that is returned. Errors: why the process cannot end.
+    pub fn begin_finish(&mut self, how: super::ShutdownHow) -> Result<Option<SaveJob>, String> {
+        if self.durability.first_base && (self.durability.rewrite.is_some() || self.durability.rewrite_scheduled) {
+            // What the log holds so far is not all of the data.
+            match how.force {
+                true => tracing::warn!("Writing initial AOF. Exit anyway."),
+                false => return Err("Writing initial AOF, can't exit.".into()),
+            }
+        }
         if let Some(rewrite) = self.durability.rewrite.take() {
             tracing::warn!("There is a child rewriting the AOF. Killing it!");
             rewrite.cancel();
@@ -226,6 +271,7 @@ impl Engine {
             // Its temporary file is gone once it has ended.
             let _ = save.job.wait();
         }
+        self.end_holding();
         self.end_turn();
         if let Some(log) = &self.durability.log {
             tracing::info!("Calling fsync() on the AOF file.");
@@ -236,23 +282,46 @@ impl Engine {
             }
         }
         let wanted = !how.nosave && !self.config.save_points().is_empty() || how.save;
-        if wanted {
-            tracing::info!("Saving the final RDB snapshot before exiting.");
-            let (path, options) = (self.snapshot_path(), self.snapshot_options());
-            let snapshot = self.take_snapshot();
-            let (disk, pid) = (self.durability.disk.clone(), self.facts.process_id);
-            let saved = crate::persist::save_snapshot(&*disk, &path, pid, snapshot, &options, &Default::default());
-            let (began_at, dirty) = (self.now, self.keyspace.log.dirty);
-            self.saved(saved.map(|_| ()), began_at, dirty);
-            if !self.durability.last_save_ok && !how.force {
-                return Err("Error trying to save the DB, can't exit.".into());
+        if !wanted {
+            return Ok(None);
+        }
+        tracing::info!("Saving the final RDB snapshot before exiting.");
+        let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
+        let (disk, pid, notify) = (self.durability.disk.clone(), self.facts.process_id, self.durability.notify.clone());
+        match SaveJob::last(disk, path, pid, snapshot, options, notify) {
+            Ok(job) => Ok(Some(job)),
+            Err(error) => self.last_save_done(Err(error), how).map(|()| None),
+        }
+    }
+
+    /// The whole of it while everything waits, for a process that a script keeps busy.
+    pub fn finish(&mut self, how: super::ShutdownHow) -> Result<(), String> {
+        if let Some(job) = self.begin_finish(how)? {
+            self.last_save_done(job.wait().map(|_| ()), how)?;
+        }
+        self.close_log();
+        Ok(())
+    }
+
+    /// Notes how the last snapshot came out. Errors: why the process cannot end.
+    pub fn last_save_done(&mut self, saved: std::io::Result<()>, how: super::ShutdownHow) -> Result<(), String> {
+        let (began_at, dirty) = (self.now, self.keyspace.log.dirty);
+        match (self.saved(saved, began_at, dirty, false), how.force) {
+            (true, _) => Ok(()),
+            (false, false) => Err("Error trying to save the DB, can't exit.".into()),
+            (false, true) => {
+                tracing::warn!("Error trying to save the DB. Exit anyway.");
+                Ok(())
             }
         }
+    }
+
+    /// Closes the log: nothing is written after this.
+    pub fn close_log(&mut self) {
         if let Some(log) = self.durability.log.take() {
             log.close(true);
         }
         self.durability.release_all();
-        Ok(())
     }
 
     // ---- loading -------------------------------------------------------------------------------------------------
@@ -266,7 +335,7 @@ impl Engine {
             rdb: rdb::LoadOptions {
                 limits: self.limits.clone(),
                 databases: self.keyspace.databases() as u32,
-                check: self.config.boolean(Key::Rdbchecksum),
+                check: self.config.boolean(Key::Rdbchecksum) && !self.debug.skip_checksums,
                 clock: self.keyspace.access.fresh(),
             },
         }
@@ -309,6 +378,11 @@ impl Engine {
             dirty: self.keyspace.log.dirty,
             was_propagating: std::mem::replace(&mut self.propagation.on, false),
             expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
+            used_memory: 0,
+            slow: None,
+            slow_count: 0,
+            rest_until_ns: 0,
+            told_at: self.now,
         }));
         Ok(())
     }
@@ -318,21 +392,96 @@ impl Engine {
     pub fn load_slice(&mut self, most_ns: u64) -> Option<Result<Loaded, String>> {
         let began_ns = (self.senses.monotonic_ns)();
         let mut loading = self.durability.loading.take()?;
+        let most_bytes = self.config.unsigned(Key::LoadingProcessEventsIntervalBytes);
+        let bytes_before = loading.bytes;
         loop {
-            let Some(step) = loading.job.take() else { break };
-            let end = match step {
-                Step::End(result) => Some(result.map_err(|error| error.to_string())),
-                step => self.load_step(&mut loading, step).err().map(Err),
+            let now_ns = (self.senses.monotonic_ns)();
+            let over = now_ns - began_ns >= most_ns || loading.bytes - bytes_before >= most_bytes;
+            if now_ns < loading.rest_until_ns || over && most_ns != u64::MAX {
+                break;
+            }
+            let end = match loading.slow.take() {
+                Some(slow) => self.load_slowly(&mut loading, slow, now_ns).err().map(Err),
+                None => match loading.job.take() {
+                    None => break,
+                    Some(Step::End(result)) => Some(result.map_err(|error| error.to_string())),
+                    Some(step) => self.load_step(&mut loading, step).err().map(Err),
+                },
             };
             if let Some(result) = end {
                 return Some(self.end_load(*loading, result));
             }
-            if (self.senses.monotonic_ns)() - began_ns >= most_ns {
-                break;
-            }
         }
+        self.tell_progress(&mut loading);
         self.durability.loading = Some(loading);
         None
+    }
+
+    /// Says now and then how far a long load has come.
+    fn tell_progress(&self, loading: &mut Loading) {
+        const EVERY_MS: i64 = 5000;
+        if self.now.0 - loading.told_at.0 >= EVERY_MS {
+            loading.told_at = self.now;
+            let percent = loading.bytes as f64 * 100.0 / loading.total.max(1) as f64;
+            tracing::info!("Loading the data: {percent:.1}% of {} bytes done", loading.total);
+        }
+    }
+
+    /// Whether so little is loaded yet that nobody needs to be told.
+    pub fn may_load_in_silence(&self) -> bool {
+        let little = self.config.unsigned(Key::LoadingProcessEventsIntervalBytes);
+        self.config.integer(Key::KeyLoadDelay) == 0
+            && self.durability.loading.as_ref().is_some_and(|loading| loading.bytes < little)
+    }
+
+    /// Inserts one key or runs one request of a step, and rests (`key-load-delay`).
+    fn load_slowly(&mut self, loading: &mut Loading, mut slow: Slow, now_ns: u64) -> Result<(), String> {
+        loading.slow_count += 1;
+        let rest = key_rest(self.config.integer(Key::KeyLoadDelay), loading.slow_count);
+        // A short rest is shorter than a turn of the loop.
+        if rest < std::time::Duration::from_millis(1) {
+            (self.senses.sleep)(rest);
+        } else {
+            loading.rest_until_ns = now_ns + rest.as_nanos() as u64;
+        }
+        match &mut slow {
+            Slow::Records(records) => {
+                let Some(record) = records.pop_front() else { return Ok(()) };
+                self.load_records(loading, vec![record])?;
+                if records.is_empty() {
+                    return Ok(());
+                }
+            }
+            Slow::Requests(block, at) => {
+                let Some((bytes, spans)) = block.get(*at) else { return Ok(()) };
+                self.load_request(loading.loader, &block.file, bytes, spans)?;
+                *at += 1;
+                if *at == block.len() {
+                    return Ok(());
+                }
+            }
+        }
+        loading.slow = Some(slow);
+        Ok(())
+    }
+
+    /// What a snapshot says of itself, for those who read the log.
+    fn tell_aux(&self, loading: &mut Loading, name: &[u8], value: &[u8]) {
+        let (name, text) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+        let number = || text.parse::<i64>().unwrap_or(0);
+        match &*name.to_ascii_lowercase() {
+            "redis-ver" => tracing::info!("Loading RDB produced by version {text}"),
+            "ctime" => tracing::info!("RDB age {} seconds", (self.now.as_secs() - number()).max(0)),
+            "used-mem" => {
+                loading.used_memory = number().max(0) as u64;
+                let megabytes = loading.used_memory as f64 / f64::from(1 << 20);
+                tracing::info!("RDB memory usage when created {megabytes:.2} Mb");
+            }
+            "aof-preamble" if number() != 0 => tracing::info!("RDB has an AOF tail"),
+            "aof-base" if number() != 0 => tracing::info!("RDB is base AOF"),
+            _ if name.starts_with('%') => tracing::info!("RDB '{name}': {text}"),
+            _ => {}
+        }
     }
 
     /// Loads everything while the loop waits. Errors: a line with file and offset.
@@ -356,9 +505,6 @@ impl Engine {
         let loaded = result?;
         self.durability.loaded_keys = loading.keys;
         self.durability.expired_on_load = loading.expired;
-        if loaded.origin == Origin::Snapshot {
-            tracing::info!("Done loading RDB, keys loaded: {}, keys expired: {}.", loading.keys, loading.expired);
-        }
         Ok(loaded)
     }
 
@@ -366,12 +512,39 @@ impl Engine {
     fn connect_loader(&mut self) -> ClientIndex {
         let id = crate::base::ids::ClientId(u64::MAX);
         let mut client = Client::new(id, Endpoints::default(), self.now);
-        client.flags = ClientFlags::AUTHENTICATED | ClientFlags::DENY_BLOCKING | ClientFlags::LOADER;
+        client.flags = ClientFlags::LOGGED_IN
+            | ClientFlags::AUTHENTICATED
+            | ClientFlags::UNRESTRICTED
+            | ClientFlags::DENY_BLOCKING
+            | ClientFlags::LOADER;
         self.clients.insert(Box::new(client))
     }
 
     fn load_step(&mut self, loading: &mut Loading, step: Step) -> Result<(), String> {
+        let slow = self.config.integer(Key::KeyLoadDelay) != 0;
         match step {
+            Step::Records(records) if slow => {
+                loading.slow = Some(Slow::Records(records.into()));
+                Ok(())
+            }
+            Step::Requests(block) if slow => {
+                loading.slow = Some(Slow::Requests(block, 0));
+                Ok(())
+            }
+            Step::Aux { name, value } => {
+                self.tell_aux(loading, &name, &value);
+                Ok(())
+            }
+            Step::SnapshotEnd { empty } => {
+                let (keys, expired) = (loading.keys, loading.expired);
+                match empty {
+                    0 => tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+                    _ => tracing::warn!(
+                        "Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}."
+                    ),
+                }
+                Ok(())
+            }
             Step::Records(records) => self.load_records(loading, records),
             Step::Requests(block) => {
                 block.iter().try_for_each(|(bytes, spans)| self.load_request(loading.loader, &block.file, bytes, spans))
@@ -388,7 +561,11 @@ impl Engine {
                 (loading.bytes, loading.total) = (bytes, total);
                 Ok(())
             }
-            Step::Function(_) => Err("The file holds a function library, which this version cannot keep yet".into()),
+            Step::Function(code) => {
+                let replace = self.durability.replace_on_load;
+                self.load_saved_library(&code, replace)
+                    .map_err(|reason| format!("Failed creating the library: {reason}"))
+            }
             Step::End(_) => Ok(()),
         }
     }
@@ -464,4 +641,18 @@ pub struct Loading {
     dirty: u64,
     was_propagating: bool,
     expire_mode: ExpireMode,
+    /// Bytes of memory that the server had in use which wrote the snapshot.
+    pub used_memory: u64,
+    /// A step that is taken piece by piece (`key-load-delay`).
+    slow: Option<Slow>,
+    slow_count: u64,
+    rest_until_ns: u64,
+    told_at: UnixMs,
+}
+
+/// What is left of a step.
+enum Slow {
+    Records(VecDeque<rdb::Record>),
+    /// The block, and which request is next.
+    Requests(RequestBlock, usize),
 }

@@ -4,6 +4,7 @@ use super::{ClientIndex, Engine};
 use crate::base::ids::UnixMs;
 use crate::client::{Client, ClientFlags};
 use crate::keyspace::evict::Policy;
+use std::sync::atomic::Ordering;
 
 /// Keys one call of eviction removes at most before the loop goes on; more are evicted by the calls that follow.
 const MOST_EVICTIONS: usize = 10_000;
@@ -23,6 +24,11 @@ impl Engine {
         0
     }
 
+    /// Whether more memory is in use than `maxmemory`.
+    pub(crate) fn is_above_limit(&self) -> bool {
+        self.used_memory().saturating_sub(self.memory_not_counted()) > self.options.max_memory
+    }
+
     /// Evicts until memory is below `maxmemory`; false when it is not and nothing can go. Counts the time that memory
     /// stays above.
     pub(crate) fn evict_to_limit(&mut self) -> bool {
@@ -35,6 +41,12 @@ impl Engine {
         roomy
     }
 
+    /// Has memory brought below `maxmemory` as soon as the running command is over.
+    pub(crate) fn evict_soon(&mut self) {
+        self.cron.eviction_wanted = true;
+        self.cron.next_tick = UnixMs(0);
+    }
+
     fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
         // During CLIENT PAUSE the data stays as it is.
@@ -42,21 +54,46 @@ impl Engine {
         if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
             return true;
         }
+        // What is on its way to be free needs nobody else to go.
+        let mut uncounted = self.memory_not_counted() + self.reclaim_pending.bytes.load(Ordering::Relaxed);
+        let mut dropped = 0;
+        for garbage in &self.keyspace.garbage {
+            uncounted += garbage.approximate_bytes();
+            dropped += 1;
+        }
+        if self.used_memory().saturating_sub(uncounted) <= limit {
+            return true;
+        }
         if self.options.policy == Policy::NoEviction {
             return false;
         }
+        let began_ns = (self.senses.monotonic_ns)();
+        let roomy = self.evict_keys(limit, uncounted, dropped);
+        let took_ns = (self.senses.monotonic_ns)().saturating_sub(began_ns);
+        self.latency.note("eviction-cycle", took_ns / 1_000_000, self.now.0 / 1000);
+        roomy
+    }
+
+    /// Evicts keys until no more than `limit` bytes are in use, `uncounted` ones aside, among them those of the first
+    /// `dropped` values that are to be freed. False when no key may go.
+    fn evict_keys(&mut self, limit: usize, mut uncounted: usize, mut dropped: usize) -> bool {
         for _ in 0..MOST_EVICTIONS {
             let (policy, samples) = (self.options.policy, self.options.samples);
             if !self.keyspace.evict_one(policy, samples, &mut self.eviction_pool, &mut self.rng) {
                 return false;
             }
             if self.unit_depth == 0 {
+                // What those who are told hold until they have read it must not cost further keys.
+                let before = self.used_memory();
                 self.settle_internal();
                 self.propagate_removals_alone();
+                uncounted += self.used_memory().saturating_sub(before);
             }
-            // What went to the reclaim thread is not free yet, but it is on its way.
-            let on_its_way: usize = self.keyspace.garbage.iter().map(crate::keyspace::Garbage::approximate_bytes).sum();
-            if self.used_memory().saturating_sub(on_its_way) <= limit {
+            for garbage in &self.keyspace.garbage[dropped..] {
+                uncounted += garbage.approximate_bytes();
+                dropped += 1;
+            }
+            if self.used_memory().saturating_sub(uncounted) <= limit {
                 return true;
             }
         }
@@ -77,6 +114,7 @@ impl Engine {
     }
 
     /// Disconnects the clients that hold the most memory until all together are below `maxmemory-clients`.
+    /// What protected clients hold counts; others go for it.
     pub(crate) fn evict_clients(&mut self) {
         let limit = self.options.max_memory_clients;
         if limit == 0 {
@@ -87,16 +125,16 @@ impl Engine {
         for &index in self.client_ids.values() {
             let client = &self.clients[index];
             let bytes = client.memory_bytes();
+            total += bytes;
             if !client.flags.contains(ClientFlags::NO_EVICT) {
-                total += bytes;
                 sizes.push((bytes, index));
             }
         }
-        if total <= limit {
+        if total < limit {
             return;
         }
         sizes.sort_unstable();
-        while total > limit
+        while total >= limit
             && let Some((bytes, index)) = sizes.pop()
         {
             total -= bytes;
@@ -142,7 +180,16 @@ impl Engine {
             client.flags.remove(ClientFlags::SOFT_LIMIT);
             client.soft_limit_since = UnixMs(0);
         }
-        if (hard || soft) && !client.closing() {
+        if hard || soft {
+            self.close_for_output(index);
+        }
+    }
+
+    /// Closes a client whose output is too long.
+    #[cold]
+    pub(crate) fn close_for_output(&mut self, index: ClientIndex) {
+        let client = &self.clients[index];
+        if !client.closing() {
             tracing::warn!("Client id={} closed ASAP for overcoming of output buffer limits.", client.id);
             self.stats.output_buffer_disconnections += 1;
             self.close(index, false);

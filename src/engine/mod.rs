@@ -4,8 +4,11 @@
 //!
 //! Start reading at `run.rs`.
 
+pub mod access;
 pub mod apply;
 pub mod blocking;
+#[cfg(test)]
+mod command_page;
 pub mod commands;
 pub mod context;
 pub mod cron;
@@ -14,14 +17,17 @@ pub mod gate;
 pub mod intake;
 pub mod log_control;
 pub mod memory;
+pub mod migration;
 pub mod monitor;
 pub mod propagate;
 pub mod run;
+pub mod scripting;
 pub mod settle;
 pub mod table;
 pub mod tracking;
 pub mod watch;
 
+use crate::acl::Acl;
 use crate::base::ids::{ClientId, DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::Effects;
@@ -50,6 +56,8 @@ pub enum Ask {
         /// Who asked, to be told if it fails.
         client: Option<ClientIndex>,
     },
+    /// Keys are to be sent to another server.
+    Migrate(Box<migration::Shipment>),
     /// Directives changed that the rim has to follow: listeners, limits of files, the log.
     ConfigChanged {
         /// Which.
@@ -57,8 +65,10 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
-    /// Kill the process as DEBUG SEGFAULT and its like ask.
+    /// Kill the process as DEBUG PANIC asks.
     Crash,
+    /// Let it crash as if it had gone astray in memory (DEBUG SEGFAULT).
+    Fault,
 }
 
 /// What SHUTDOWN was told about saving and waiting.
@@ -160,13 +170,32 @@ pub struct Senses {
     pub used_memory: fn() -> usize,
     /// Gives memory that is free inside the allocator back to the system.
     pub purge_memory: fn(),
+    /// Serves the clients other than the one whose script is running, once and without waiting.
+    pub serve_others: fn(&mut Engine),
     /// Holds the whole server for this long (DEBUG SLEEP).
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
     /// and the keys that differ. Errors: the key that is to blame and the reason.
     pub prepare: fn(&Config, &Config, &[Key]) -> Result<Prepared, Unprepared>,
     /// Writes the configuration file at this path anew. Errors: the reason.
-    pub rewrite_config: fn(&str, &Config) -> Result<(), String>,
+    pub rewrite_config: fn(&str, &Config, bool) -> Result<(), String>,
+    /// The bytes of the file at this path. Errors: the reason.
+    pub read_file: fn(&str) -> Result<Vec<u8>, String>,
+    /// Puts these bytes in place of the file at this path, whole or not at all. Errors: the reason.
+    pub replace_file: fn(&str, &[u8]) -> Result<(), String>,
+    /// Fills with randomness that nobody can foretell. Errors: the reason.
+    pub random_bytes: fn(&mut [u8]) -> Result<(), String>,
+}
+
+/// Why a server cannot be started with its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// The `rename-command` line at this position, and what is wrong with it.
+    Renamed(usize, &'static str),
+    /// The `user` line at this position, and what is wrong with it.
+    User(usize, String),
+    /// The file of users, or users as a whole: lines for the log.
+    Users(Vec<String>),
 }
 
 /// What the threads that write files need of the rim.
@@ -193,6 +222,8 @@ pub struct Engine {
     pub clients: Slab<Box<Client>>,
     /// Clients by id.
     pub client_ids: BTreeMap<ClientId, ClientIndex>,
+    /// Users, and what was denied them.
+    pub acl: Acl,
     /// Channels.
     pub pubsub: PubSub,
     /// Who waits for keys.
@@ -239,7 +270,11 @@ pub struct Engine {
     pub startup_memory: usize,
     /// Switches of DEBUG.
     pub debug: commands::debug::Switches,
+    /// Scripts and functions.
+    pub scripting: scripting::Scripting,
     effects: Effects,
+    /// Keys on their way to other servers.
+    pub migrations: migration::Migrations,
     /// Log and snapshots.
     pub durability: durability::Durability,
     /// What is repeated in the append-only file.
@@ -252,20 +287,17 @@ pub struct Engine {
     cron: cron::CronState,
     spare_buffers: Vec<Vec<u8>>,
     /// Values handed to the reclaim thread that it has not freed yet.
-    pub reclaim_pending: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    pub reclaim_pending: std::sync::Arc<crate::keyspace::Unfreed>,
 }
 
 impl Engine {
-    /// An engine with empty databases. Errors: the position of a `rename-command` line and what is wrong with it.
-    pub fn new(
-        config: Config,
-        facts: Facts,
-        senses: Senses,
-        files: Files,
-        seed: u64,
-    ) -> Result<Engine, (usize, &'static str)> {
+    /// An engine with empty databases. Errors: what of the configuration cannot be followed.
+    pub fn new(config: Config, facts: Facts, senses: Senses, files: Files, seed: u64) -> Result<Engine, StartError> {
         let facts_started_at = facts.started_at;
         let databases = config.integer(Key::Databases).max(1) as usize;
+        let old_api = config.boolean(Key::LuaEnableDeprecatedApi);
+        // Only a machine without memory has no interpreter, and it has no server either.
+        let scripting = scripting::Scripting::new(facts.total_memory, old_api).expect("an interpreter can be made");
         let mut engine = Engine {
             keyspace: Keyspace::new(databases),
             options: apply::Options::default(),
@@ -273,6 +305,7 @@ impl Engine {
             table: CommandTable::new(),
             clients: Slab::new(),
             client_ids: BTreeMap::new(),
+            acl: Acl::default(),
             pubsub: PubSub::default(),
             blocking: Blocking::default(),
             watches: Watches::default(),
@@ -296,7 +329,9 @@ impl Engine {
             replication_id: String::new(),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
+            scripting,
             effects: Effects::default(),
+            migrations: migration::Migrations::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
             propagation: propagate::Propagation::default(),
             unit_depth: 0,
@@ -311,8 +346,9 @@ impl Engine {
         };
         for (at, renamed) in engine.config.renamed_commands().iter().enumerate() {
             let (from, to) = (String::from_utf8_lossy(&renamed.from), String::from_utf8_lossy(&renamed.to));
-            engine.table.rename(&from, &to).map_err(|reason| (at, reason))?;
+            engine.table.rename(&from, &to).map_err(|reason| StartError::Renamed(at, reason))?;
         }
+        engine.load_users()?;
         engine.apply_all();
         engine.change_replication_id();
         engine.begin_turn();
@@ -351,8 +387,8 @@ impl Engine {
         self.next_client_id += 1;
         let mut client = Client::new(id, endpoints, self.now);
         client.flags.set(ClientFlags::UNIX_SOCKET, unix_socket);
-        client.flags.set(ClientFlags::AUTHENTICATED, !self.options.password_required);
         let index = self.clients.insert(Box::new(client));
+        self.log_out(index);
         self.client_ids.insert(id, index);
         self.stats.connections += 1;
         index
@@ -435,6 +471,10 @@ impl Engine {
         const MOST_SPARES: usize = 64;
         let client = &mut self.clients[index];
         client.sent = 0;
+        if self.debug.keep_reply_buffers {
+            client.out.clear();
+            return;
+        }
         let mut buffer = client.out.take();
         if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
             buffer.clear();
@@ -445,6 +485,10 @@ impl Engine {
     /// Dropped values that are to be freed where it stalls nobody.
     pub fn take_garbage(&mut self) -> Vec<Garbage> {
         let garbage = std::mem::take(&mut self.keyspace.garbage);
+        if self.durability.writes_snapshot() {
+            // What a snapshot shares of it stays.
+            self.durability.held_back.garbage += garbage.iter().map(Garbage::approximate_bytes).sum::<usize>();
+        }
         self.stats.reclaimed += garbage.iter().map(|garbage| garbage.len() as u64).sum::<u64>();
         garbage
     }

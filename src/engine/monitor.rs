@@ -15,9 +15,20 @@ impl Engine {
         if command.has(Flag::SkipMonitor) || command.has(Flag::Admin) {
             return;
         }
+        self.show_to_monitors(index, id, args);
+    }
+
+    /// Shows a command to the monitors, if there are any.
+    pub(crate) fn show_to_monitors(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
+        if self.monitors.is_empty() {
+            return;
+        }
+        let command = self.table.get(id);
         let us = (self.senses.unix_us)();
         let client = &self.clients[index];
-        let peer = if client.flags.contains(ClientFlags::UNIX_SOCKET) {
+        let peer = if client.flags.contains(ClientFlags::SCRIPT) {
+            "lua".to_owned()
+        } else if client.flags.contains(ClientFlags::UNIX_SOCKET) {
             format!("unix:{}", self.options.unix_socket)
         } else {
             client.endpoints.peer.to_string()

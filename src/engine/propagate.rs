@@ -32,10 +32,14 @@ impl Propagation {
         self.noted_second = 0;
     }
 
-    /// Takes what was written since the last call.
+    /// Takes what was written since the last call. A unit is taken whole: of one that is not over nothing is taken.
     pub fn take(&mut self) -> Vec<u8> {
-        debug_assert_eq!(self.unit_len, 0, "a unit is taken whole");
-        std::mem::take(&mut self.bytes)
+        if self.unit_len == 0 {
+            return std::mem::take(&mut self.bytes);
+        }
+        let rest = self.bytes.split_off(self.unit_start);
+        self.unit_start = 0;
+        std::mem::replace(&mut self.bytes, rest)
     }
 
     /// Whether there is something to take.
@@ -61,15 +65,20 @@ impl Propagation {
     }
 
     /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
-    /// first one's stands with its SELECT between them too.
-    pub fn end_unit(&mut self) {
+    /// first one's stands with its SELECT between them too. Whether there was any request.
+    pub fn end_unit(&mut self) -> bool {
         if self.unit_len > 1 {
             let mut multi = Vec::new();
             append_request(&mut multi, [&b"MULTI"[..]]);
             self.bytes.splice(self.unit_start..self.unit_start, multi);
             append_request(&mut self.bytes, [&b"EXEC"[..]]);
         }
-        self.unit_len = 0;
+        std::mem::take(&mut self.unit_len) > 0
+    }
+
+    /// Bytes that are not taken yet.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 

@@ -41,7 +41,8 @@ impl Engine {
         if !self.own_messages.is_empty() {
             self.deliver_own_messages(index);
         }
-        if !self.keyspace.log.is_empty() {
+        // What a script did until now is settled once it has ended, not when others are served while it runs.
+        if !self.keyspace.log.is_empty() && !self.scripting.is_running() {
             self.settle(index);
         }
     }
@@ -99,7 +100,12 @@ impl Engine {
                 client.out.simple("QUEUED");
             }
             Verdict::Refuse(error) => self.refuse(index, Some(id), &error),
-            Verdict::Postpone => self.postpone(index, id, args),
+            Verdict::Postpone => self.postpone(index, args),
+            Verdict::AwaitKeys => self.postpone_for_migration(index, args),
+            Verdict::Slow => {
+                self.hold(index, BlockedOn::Slowed, args);
+                self.durability.slowed.push(index);
+            }
         }
     }
 
@@ -157,8 +163,8 @@ impl Engine {
         self.unit_depth += 1;
         let result = self.call(index, id, args, ready_key);
         self.unit_depth -= 1;
-        if self.unit_depth == 0 && self.propagation.on {
-            self.propagation.end_unit();
+        if self.unit_depth == 0 && self.propagation.on && self.propagation.end_unit() {
+            self.note_logged(index);
         }
         let ended_ns = (self.senses.monotonic_ns)();
         let took_ns = ended_ns.saturating_sub(started_ns);
@@ -185,6 +191,12 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                for remark in self.effects.remarks.drain(..) {
+                    tracing::debug!(target: "verbose", "{remark}");
+                }
+                if error == CommandError::REPLY_TOO_LONG && self.clients[index].subscriptions.is_none() {
+                    self.close_for_output(index);
+                }
                 true
             }
         };
@@ -197,6 +209,8 @@ impl Engine {
         let (db, before) = (self.clients[index].db, self.keyspace.log.dirty);
         let result = match self.table.get(id).handler {
             Handler::Data(handler) => {
+                let reads_all_keys = self.clients[index].flags.contains(ClientFlags::UNRESTRICTED)
+                    || self.reads_all_keys(index, id, args);
                 let client = &mut self.clients[index];
                 self.keyspace.touch = !client.flags.contains(ClientFlags::NO_TOUCH);
                 self.effects.clear();
@@ -209,7 +223,9 @@ impl Engine {
                     now: self.now,
                     rng: &mut self.rng,
                     ready_key,
+                    reads_all_keys,
                     replayed: client.flags.contains(ClientFlags::LOADER),
+                    in_script: client.flags.contains(ClientFlags::SCRIPT),
                 };
                 handler(&mut cx)
             }
@@ -250,6 +266,7 @@ impl Engine {
         }
         if self.tracking.is_active() {
             // What was changed before is forgotten before what was read is remembered.
+            let index = self.on_behalf_of(index);
             self.note_invalidations(Some(index));
             if self.clients[index].flags.contains(ClientFlags::TRACKING) {
                 self.remember_reads(index, id, args);
@@ -266,7 +283,7 @@ impl Engine {
             return;
         }
         let redacted = super::commands::redact(&command.name, args);
-        let client = &self.clients[index];
+        let client = &self.clients[self.on_behalf_of(index)];
         let (at, took_us) = (self.now.0 / 1000, took_ns / 1000);
         match redacted {
             Some(parts) => {
@@ -302,18 +319,18 @@ impl Engine {
         self.listening_changed();
     }
 
-    /// Holds WAIT until its time is over, for want of replicas to acknowledge anything.
-    pub(crate) fn wait_for_replicas(&mut self, index: ClientIndex, args: Args<'_>, timeout_ms: i64) {
+    /// Holds WAIT or WAITAOF until its time is over, unless what it waits for comes first.
+    pub(crate) fn wait_for_others(&mut self, index: ClientIndex, on: BlockedOn, args: Args<'_>, timeout_ms: i64) {
         let ticket = self.blocking.ticket();
         let until = (timeout_ms > 0).then(|| UnixMs(self.now.0.saturating_add(timeout_ms)));
         let id = self.clients[index].last_command;
         self.blocking.add(self.clients[index].db, &[], until, ticket, index);
         let client = &mut self.clients[index];
         client.blocked = Some(Box::new(Blocked {
-            on: BlockedOn::Replicas,
+            on,
             db: client.db,
             until,
-            command: self.table.find_top(b"wait").unwrap_or(id),
+            command: id,
             args: args.to_owned(),
             ticket,
             since: self.now,
@@ -347,20 +364,25 @@ impl Engine {
     }
 
     /// Holds a command until CLIENT PAUSE ends.
-    fn postpone(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
-        let ticket = self.blocking.ticket();
-        let client = &mut self.clients[index];
-        client.blocked = Some(Box::new(Blocked {
-            on: BlockedOn::Pause,
-            db: client.db,
-            until: None,
-            command: id,
-            args: args.to_owned(),
-            ticket,
-            since: self.now,
-            ran_for: std::time::Duration::ZERO,
-        }));
+    fn postpone(&mut self, index: ClientIndex, args: Args<'_>) {
+        self.hold(index, BlockedOn::Pause, args);
         self.paused.push(index);
+    }
+
+    /// Holds a command until its keys have reached another server or not.
+    fn postpone_for_migration(&mut self, index: ClientIndex, args: Args<'_>) {
+        self.hold(index, BlockedOn::MigratingKeys, args);
+        self.migrations.waiting.push(index);
+    }
+
+    /// Runs a command that was held once more, from its beginning.
+    pub(super) fn execute_held(&mut self, index: ClientIndex) {
+        if let Some(blocked) = self.clients[index].blocked.take() {
+            self.execute(index, blocked.args.as_args(), CommandId::MAX);
+            if self.clients[index].blocked.is_none() {
+                self.resume(index);
+            }
+        }
     }
 
     /// Takes a client out of the waiting lists; what it waited for is returned.
@@ -373,7 +395,14 @@ impl Engine {
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
             BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
-            BlockedOn::Save => self.durability.save_waiters.retain(|&other| other != index),
+            BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
+            BlockedOn::Log { .. } => {
+                self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket);
+                self.durability.log_waiters.retain(|&other| other != index);
+            }
+            BlockedOn::Migration => {}
+            BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
+            BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
         }
         Some(blocked)
     }
@@ -398,7 +427,20 @@ impl Engine {
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
             (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, BlockedOn::Pause | BlockedOn::Save) => {}
+            (None, &BlockedOn::Log { offset, .. }) => {
+                let local = self.durability.log.is_some() && offset <= self.durability.durable_offset();
+                reply.array(2);
+                reply.integer(local as i64);
+                reply.integer(0);
+            }
+            (
+                None,
+                BlockedOn::Pause
+                | BlockedOn::Save
+                | BlockedOn::Migration
+                | BlockedOn::MigratingKeys
+                | BlockedOn::Slowed,
+            ) => {}
         }
         self.take_back_unwanted(index, mark);
         self.table.get_mut(blocked.command).stats.failed += error.is_some() as u64;
@@ -411,12 +453,7 @@ impl Engine {
         self.pause = super::Pause::default();
         self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
         for index in std::mem::take(&mut self.paused) {
-            if let Some(blocked) = self.clients[index].blocked.take() {
-                self.execute(index, blocked.args.as_args(), CommandId::MAX);
-                if self.clients[index].blocked.is_none() {
-                    self.resume(index);
-                }
-            }
+            self.execute_held(index);
         }
     }
 }

@@ -170,6 +170,10 @@ impl Engine {
                 continue;
             }
             let (id, args) = (blocked.command, blocked.args.clone());
+            if let Some(error) = self.refusal_when_served(index, id, args.as_args()) {
+                self.end_wait(index, Some(&error));
+                continue;
+            }
             self.lend_buffer(index);
             let mark = self.clients[index].out.mark();
             if !self.run(index, id, args.as_args(), Some(key)) {

@@ -3,6 +3,7 @@
 //! is not shown to clients.
 
 use super::context::EngineHandler;
+use crate::acl::RuleId;
 use crate::command::meta::{BeginSearch, FindKeys, Flag};
 use crate::command::{Args, Bound, CommandError, DataHandler, Meta, catalog};
 use crate::observe::CommandStats;
@@ -36,6 +37,10 @@ pub struct Command {
     pub subcommands: Vec<CommandId>,
     /// The container it is a subcommand of.
     pub parent: Option<CommandId>,
+    /// Its number where users' rules are kept.
+    pub rule: RuleId,
+    /// It may read keys that its arguments name by patterns only.
+    pub reads_by_pattern: bool,
     /// Position of its first key and the distance to the next ones (0: there is only one), for prefetching; 0 for none.
     pub prefetch: (usize, usize),
     /// Its figures.
@@ -125,9 +130,13 @@ impl CommandTable {
             Some((BeginSearch::Index(at), FindKeys::Range { .. })) => (at.max(0) as usize, 0),
             _ => (0, 0),
         };
+        let rule = crate::acl::commands::commands().find(name.as_bytes());
+        let rule = rule.unwrap_or_else(|| unreachable!("every command of the table is in the catalogue"));
+        let reads_by_pattern = meta.keys.iter().any(|spec| spec.begin == BeginSearch::Unknown);
         self.by_name.insert(name.clone(), id);
-        let stats = CommandStats::default();
-        self.commands.push(Command { id, name, meta, handler, subcommands: Vec::new(), parent, prefetch, stats });
+        let (subcommands, stats) = (Vec::new(), CommandStats::default());
+        let command = Command { id, name, meta, handler, subcommands, parent, rule, reads_by_pattern, prefetch, stats };
+        self.commands.push(command);
         id
     }
 

@@ -63,12 +63,16 @@ fn restore(cx: &mut DataCx<'_>) -> CmdResult {
     if ttl_ms < 0 {
         return Err(CommandError::INVALID_TTL);
     }
-    let refused = |error| match error {
+    let remarks = &mut cx.effects.remarks;
+    let mut refused = |error| match error {
         PayloadError::Footer => CommandError::PAYLOAD_FOOTER,
-        PayloadError::Value => CommandError::PAYLOAD_VALUE,
+        PayloadError::Value(why) => {
+            remarks.extend(why.map(|why| why.to_string()));
+            CommandError::PAYLOAD_VALUE
+        }
     };
-    let mut payload = Payload::open(cx.args.at(3), true).map_err(refused)?;
-    let value = payload.value(cx.limits).map_err(refused)?;
+    let mut payload = Payload::open(cx.args.at(3), !cx.limits.skip_payload_checksum).map_err(&mut refused)?;
+    let value = payload.value(cx.limits).map_err(&mut refused)?;
 
     let deadline = match ttl_ms {
         0 => None,

@@ -4,11 +4,23 @@
 use super::keys;
 use crate::base::glob::glob_match;
 use crate::command::{Args, CommandError, DataCx};
+use crate::object::Limits;
 use crate::resp::reply::Reply;
 use crate::structs::listpack::Item;
 
-/// Most elements a command picks with repetition; beyond it the reply alone would be gigabytes.
+/// Most elements a command picks with repetition where no output limit ends it; beyond it the reply alone would be
+/// gigabytes.
 const MOST_REPEATED: usize = 1 << 27;
+
+/// Bytes of output at which a command that picks with repetition stops, if there is such a limit. Errors: `count`
+/// elements are too many to pick without one.
+pub(super) fn repeated_bound(limits: &Limits, count: usize) -> Result<usize, CommandError> {
+    match limits.output_max_bytes {
+        0 if count > MOST_REPEATED => Err(CommandError::OUT_OF_RANGE),
+        0 => Ok(usize::MAX),
+        bytes => Ok(bytes),
+    }
+}
 
 /// Writes an element as a string.
 #[inline]
@@ -26,8 +38,9 @@ pub(super) enum RandomCount {
     One,
     /// Up to so many, all different.
     Distinct(usize),
-    /// Exactly so many, some perhaps more than once.
-    Repeated(usize),
+    /// Exactly so many, some perhaps more than once, unless the output reaches `most_bytes`.
+    #[allow(missing_docs)]
+    Repeated { count: usize, most_bytes: usize },
 }
 
 /// The count and the option (WITHVALUES, WITHSCORES) behind the key of HRANDFIELD or ZRANDMEMBER, and whether the
@@ -52,8 +65,7 @@ pub(super) fn random_count(cx: &DataCx<'_>, with: &str) -> Result<(RandomCount, 
     let size = count.unsigned_abs() as usize;
     match count {
         0.. => Ok((RandomCount::Distinct(size), paired)),
-        _ if size > MOST_REPEATED => Err(CommandError::OUT_OF_RANGE),
-        _ => Ok((RandomCount::Repeated(size), paired)),
+        _ => Ok((RandomCount::Repeated { count: size, most_bytes: repeated_bound(cx.limits, size)? }, paired)),
     }
 }
 

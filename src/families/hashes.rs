@@ -286,10 +286,13 @@ fn hrandfield(cx: &mut DataCx<'_>) -> CmdResult {
             header(reply, count.min(hash.len()));
             hash.random_distinct(rng, count, &mut |field, value| write(reply, field, value));
         }
-        RandomCount::Repeated(count) => {
+        RandomCount::Repeated { count, most_bytes } => {
             header(reply, count);
             for (field, value) in (0..count).filter_map(|_| hash.random(rng)) {
                 write(reply, field, value);
+                if reply.len() > most_bytes {
+                    return Err(CommandError::REPLY_TOO_LONG);
+                }
             }
         }
     }

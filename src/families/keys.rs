@@ -263,7 +263,7 @@ fn database(cx: &mut DataCx<'_>, at: usize) -> Result<DbIndex, CommandError> {
 // ---- OBJECT ----------------------------------------------------------------------------------------------------------
 
 fn object_encoding(cx: &mut DataCx<'_>) -> CmdResult {
-    match cx.db.peek(cx.args.at(2)) {
+    match cx.db.inspect(cx.args.at(2)) {
         Some(object) => cx.reply.bulk(object::encoding_name(object).as_bytes()),
         None => cx.reply.null(),
     }
@@ -271,7 +271,7 @@ fn object_encoding(cx: &mut DataCx<'_>) -> CmdResult {
 }
 
 fn object_freq(cx: &mut DataCx<'_>) -> CmdResult {
-    let Some(clock) = cx.db.peek(cx.args.at(2)).map(Object::clock) else {
+    let Some(clock) = cx.db.inspect(cx.args.at(2)).map(Object::clock) else {
         cx.reply.null();
         return Ok(Outcome::Done);
     };
@@ -284,7 +284,7 @@ fn object_freq(cx: &mut DataCx<'_>) -> CmdResult {
 }
 
 fn object_idletime(cx: &mut DataCx<'_>) -> CmdResult {
-    let Some(clock) = cx.db.peek(cx.args.at(2)).map(Object::clock) else {
+    let Some(clock) = cx.db.inspect(cx.args.at(2)).map(Object::clock) else {
         cx.reply.null();
         return Ok(Outcome::Done);
     };
@@ -296,12 +296,12 @@ fn object_idletime(cx: &mut DataCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-/// Integers below this are shared objects in Redis, unless each needs an access clock of its own.
+/// Integers below this are shared objects in Redis, unless eviction needs an access clock of each.
 const SHARED_INTEGERS: i64 = 10_000;
 
 fn object_refcount(cx: &mut DataCx<'_>) -> CmdResult {
-    let shares = !cx.db.keyspace().access.lfu;
-    match cx.db.peek(cx.args.at(2)) {
+    let shares = cx.limits.shared_integers;
+    match cx.db.inspect(cx.args.at(2)) {
         Some(object) => {
             let shared = matches!(object.body(), Body::Int(value) if (0..SHARED_INTEGERS).contains(&value));
             cx.reply.integer(if shared && shares { i32::MAX as i64 } else { 1 });

@@ -132,8 +132,10 @@ fn pop_one(cx: &mut DataCx<'_>, key: &[u8], end: End) -> Result<bool, CommandErr
 /// the key is missing.
 fn pop_count(cx: &mut DataCx<'_>, key: &[u8], end: End, count: usize) -> Result<Option<usize>, CommandError> {
     if count == 0 {
-        if cx.db.get::<List>(key)?.is_none() {
-            return Ok(None);
+        match cx.db.kind(key) {
+            None => return Ok(None),
+            Some(Kind::List) => {}
+            Some(_) => return Err(CommandError::WRONG_TYPE),
         }
         cx.reply.empty_array();
         return Ok(Some(0));

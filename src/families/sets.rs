@@ -5,6 +5,7 @@
 
 mod algebra;
 
+use super::elements::repeated_bound;
 use super::keys::cursor;
 use crate::base::glob::{glob_match, matches_all};
 use crate::command::{Bound, CmdResult, CommandError, DataCx, DataHandler, Outcome, data};
@@ -13,9 +14,6 @@ use crate::object::{Kind, Set, Typed, Value};
 use crate::resp::reply::Reply;
 use crate::structs::listpack::Item;
 use smallvec::SmallVec;
-
-/// Most members SRANDMEMBER gives when it may repeat itself; what is beyond it would fill the memory.
-const REPEATS_MAX: u64 = 1 << 27;
 
 /// Most members of one SREM that SPOP is repeated as.
 const SREM_MEMBERS: usize = 1024;
@@ -175,12 +173,15 @@ fn pop_one(cx: &mut DataCx<'_>, key: &[u8]) -> CmdResult {
 
 fn pop_many(cx: &mut DataCx<'_>, key: &[u8], count: usize) -> CmdResult {
     let reply = &mut *cx.reply;
-    let len = cx.db.get::<Set>(key)?.map_or(0, Set::len);
-    if count == 0 || len == 0 {
+    let Some(set) = cx.db.edit::<Set>(key)? else {
+        reply.set(0);
+        return Ok(Outcome::Done);
+    };
+    let len = set.len();
+    if count == 0 {
         reply.set(0);
         return Ok(Outcome::Done);
     }
-    let Some(set) = cx.db.edit::<Set>(key)? else { return Ok(Outcome::Done) };
     if count >= len {
         write_all(reply, set);
         cx.db.delete(key);
@@ -274,14 +275,15 @@ fn srandmember(cx: &mut DataCx<'_>) -> CmdResult {
         set.sample(cx.rng, count, |member| write(reply, member));
         return Ok(Outcome::Done);
     }
-    if count.unsigned_abs() > REPEATS_MAX {
-        return Err(CommandError::OUT_OF_RANGE);
-    }
+    let most_bytes = repeated_bound(cx.limits, count.unsigned_abs() as usize)?;
     reply.array(count.unsigned_abs() as usize);
     for _ in 0..count.unsigned_abs() {
         match set.random(cx.rng) {
             Some(member) => write(reply, member),
             None => reply.null(),
+        }
+        if reply.len() > most_bytes {
+            return Err(CommandError::REPLY_TOO_LONG);
         }
     }
     Ok(Outcome::Done)

@@ -2,8 +2,8 @@
 //!
 //! Promise: elements are copied once, into one block of bytes, before any other key is read; nothing is stored unless
 //! every element had a weight. Texts are compared byte by byte, as in the C locale; those that compare equal keep the
-//! order in which the container holds them. Left out: the checks of access to the keys that patterns name, which need
-//! a client.
+//! order in which the container holds them. Patterns are refused to callers that may not read every key: nobody knows
+//! beforehand which ones they name.
 
 use crate::base::num;
 use crate::base::quoting::is_space;
@@ -28,7 +28,7 @@ fn sort_ro(cx: &mut DataCx<'_>) -> CmdResult {
 }
 
 fn run(cx: &mut DataCx<'_>, readonly: bool) -> CmdResult {
-    let mut options = Options::parse(cx.args.from(2), readonly)?;
+    let mut options = Options::parse(cx.args.from(2), readonly, cx.reads_all_keys)?;
     let container = match cx.db.read(cx.args.at(1)).map(|object| object.body()) {
         // The clone takes constant time, and lets other keys be read while it is walked.
         Some(Body::Payload(container)) => Some(container.clone()),
@@ -46,7 +46,7 @@ fn run(cx: &mut DataCx<'_>, readonly: bool) -> CmdResult {
         sorted_set.unpack();
     }
     // What is stored from a set must not depend on the order in which the set holds it.
-    if options.by == By::Nothing && kind == Kind::Set && options.store.is_some() {
+    if options.by == By::Nothing && kind == Kind::Set && (options.store.is_some() || cx.in_script) {
         (options.by, options.alpha) = (By::Element, true);
     }
     let mut elements = Elements::default();
@@ -134,7 +134,8 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: Args<'a>, readonly: bool) -> Result<Options<'a>, CommandError> {
+    /// Errors: an unknown option, or a pattern where its caller may not read any key that it could name.
+    fn parse(args: Args<'a>, readonly: bool, reads_all_keys: bool) -> Result<Options<'a>, CommandError> {
         let mut options =
             Options { by: By::Element, get: Vec::new(), store: None, limit: (0, -1), alpha: false, descending: false };
         let integer = |text| num::parse_i64(text).ok_or(CommandError::NOT_INTEGER);
@@ -153,12 +154,18 @@ impl<'a> Options<'a> {
                 at += 2;
             } else if let Some(operand) = args.get(at + 1) {
                 if args.is(at, "BY") {
+                    if !reads_all_keys && memchr::memchr(b'*', operand).is_some() {
+                        return Err(CommandError::SORT_BY_DENIED);
+                    }
                     // A pattern that names one key for all elements cannot order them. An order once given up stays so.
                     options.by = match Pattern::parse(operand) {
                         pattern @ Pattern::Key { .. } if options.by != By::Nothing => By::Pattern(pattern),
                         _ => By::Nothing,
                     };
                 } else if args.is(at, "GET") {
+                    if !reads_all_keys {
+                        return Err(CommandError::SORT_GET_DENIED);
+                    }
                     options.get.push(Pattern::parse(operand));
                 } else if args.is(at, "STORE") && !readonly {
                     options.store = Some(operand);
@@ -368,6 +375,18 @@ mod tests {
         assert!(Pattern::parse(b"o_*_x->f") == key(b"o_", b"_x", Some(b"f")));
         assert!(Pattern::parse(b"o_*->") == key(b"o_", b"->", None));
         assert!(Pattern::parse(b"a->b*") == key(b"a->b", b"", None));
+    }
+
+    #[test]
+    fn patterns_are_refused_to_those_who_may_not_read_every_key() {
+        let mut b = Bench::new();
+        b.run("rpush l 2 1");
+        b.reads_all_keys = false;
+        assert_eq!(b.run("sort l by w*"), b.error(&CommandError::SORT_BY_DENIED));
+        assert_eq!(b.run("sort l get #"), b.error(&CommandError::SORT_GET_DENIED));
+        assert_eq!(b.run("sort_ro l get o*->f"), b.error(&CommandError::SORT_GET_DENIED));
+        assert_eq!(bulks(&b.run("sort l by nosort")), ["2", "1"]);
+        assert_eq!(bulks(&b.run("sort l")), ["1", "2"]);
     }
 
     #[test]

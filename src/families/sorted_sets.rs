@@ -199,10 +199,13 @@ fn zrandmember(cx: &mut DataCx<'_>) -> CmdResult {
             shape.header(reply, count.min(set.len()));
             set.random_distinct(rng, count, &mut |member, score| shape.write(reply, member, score));
         }
-        RandomCount::Repeated(count) => {
+        RandomCount::Repeated { count, most_bytes } => {
             shape.header(reply, count);
             for _ in 0..count {
                 set.random(rng, &mut |member, score| shape.write(reply, member, score));
+                if reply.len() > most_bytes {
+                    return Err(CommandError::REPLY_TOO_LONG);
+                }
             }
         }
     }

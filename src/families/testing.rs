@@ -16,8 +16,12 @@ pub struct Bench {
     pub db: DbIndex,
     /// The protocol of replies.
     pub protocol: Protocol,
+    /// Whether the caller may read any key.
+    pub reads_all_keys: bool,
     /// Whether requests come from a log.
     pub replayed: bool,
+    /// Whether requests come from a script.
+    pub in_script: bool,
     effects: Effects,
     rng: fastrand::Rng,
     started: u64,
@@ -39,7 +43,9 @@ impl Bench {
             limits: Limits::default(),
             db: DbIndex(0),
             protocol: Protocol::Resp2,
+            reads_all_keys: true,
             replayed: false,
+            in_script: false,
             effects: Effects { wanted: true, ..Effects::default() },
             rng: fastrand::Rng::with_seed(1),
             started: 0,
@@ -99,7 +105,9 @@ impl Bench {
             now,
             rng: &mut self.rng,
             ready_key,
+            reads_all_keys: self.reads_all_keys,
             replayed: self.replayed,
+            in_script: self.in_script,
         };
         match handler(&mut cx) {
             Ok(Outcome::Done) => {}

@@ -157,7 +157,17 @@ impl<'a> DbMut<'a> {
         }
     }
 
-    /// The record of a key, leaving no trace (OBJECT, checks before a change ...).
+    /// The record of a key, of which OBJECT tells: counts a hit or miss and leaves no other trace.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Object> {
+        if self.contains(key) {
+            self.keyspace.stats.hits += 1;
+        } else {
+            self.keyspace.stats.misses += 1;
+        }
+        self.peek(key)
+    }
+
+    /// The record of a key, leaving no trace (checks before a change ...).
     #[inline]
     pub fn peek(&mut self, key: &[u8]) -> Option<&Object> {
         let hash = hash(key);

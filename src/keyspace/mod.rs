@@ -19,6 +19,7 @@ pub use log::{Change, KeyLog};
 use crate::object::{Container, Object};
 use crate::structs::record::Body;
 use crate::structs::table::Table;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// The key holds a value of another type than the command works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,15 @@ impl Garbage {
             }
         }
     }
+}
+
+/// What was handed over to be freed elsewhere and is not free yet.
+#[derive(Debug, Default)]
+pub struct Unfreed {
+    /// Values.
+    pub values: AtomicU64,
+    /// Bytes, as [`Garbage::approximate_bytes`] has them.
+    pub bytes: AtomicUsize,
 }
 
 /// Counters of what happened to keys, as INFO reports them.

@@ -23,6 +23,8 @@ pub struct Limits {
     pub list_compress_depth: u32,
     /// Bytes from which a list's element has a block of its own; 0: the default.
     pub list_packed_threshold: usize,
+    /// RESTORE takes payloads whose checksum is wrong (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_payload_checksum: bool,
     /// `hll-sparse-max-bytes`: longest sparse HyperLogLog, in bytes.
     pub hll_sparse_max_bytes: usize,
     /// `stream-node-max-bytes`: bytes in one block of a stream; 0: no limit.
@@ -31,6 +33,12 @@ pub struct Limits {
     pub stream_node_max_entries: usize,
     /// `proto-max-bulk-len`: longest string in bytes.
     pub proto_max_bulk_len: usize,
+    /// Bytes of output beyond which an ordinary client is closed; 0: no limit. A handler that can write any amount stops
+    /// there.
+    pub output_max_bytes: usize,
+    /// Whether Redis would share small integers among keys: OBJECT REFCOUNT tells. Nothing is shared here, where an
+    /// integer takes no memory of its own.
+    pub shared_integers: bool,
 }
 
 impl Default for Limits {
@@ -46,10 +54,13 @@ impl Default for Limits {
             list_max_listpack_size: -2,
             list_compress_depth: 0,
             list_packed_threshold: 0,
+            skip_payload_checksum: false,
             hll_sparse_max_bytes: 3000,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
             proto_max_bulk_len: 512 * 1024 * 1024,
+            output_max_bytes: 0,
+            shared_integers: true,
         }
     }
 }

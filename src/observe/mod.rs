@@ -50,6 +50,14 @@ pub struct ServerStats {
     pub over_memory_since_ns: Option<u64>,
     /// Highest memory seen, in bytes.
     pub peak_memory: usize,
+    /// Failed attempts to log in.
+    pub denied_auth: u64,
+    /// Commands that users were denied.
+    pub denied_commands: u64,
+    /// Keys that users were denied.
+    pub denied_keys: u64,
+    /// Channels that users were denied.
+    pub denied_channels: u64,
     /// Rates over the last seconds.
     pub rates: Rates,
 }

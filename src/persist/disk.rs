@@ -263,7 +263,11 @@ impl Disk for RealDisk {
 
     fn lock_folder(&self, folder: &Path) -> io::Result<Box<dyn FolderLock>> {
         let path: PathBuf = folder.join(LOCK_NAME);
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+        // Held open for reading only: a file that is open for writing keeps the file system from being made read-only.
+        let file = fs::File::open(&path).or_else(|_| {
+            fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            fs::File::open(&path)
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
             Err(fs::TryLockError::Error(error)) => Err(error),

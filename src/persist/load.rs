@@ -449,6 +449,11 @@ fn snapshot_error(name: &str, error: &rdb::LoadError) -> LoadError {
         }
         _ => lines.push("Terminating server after rdb file reading failure.".to_owned()),
     }
+    if matches!(error.kind, LoadErrorKind::Corrupt(_)) {
+        // What redis-check-rdb says, which Redis runs at this point.
+        let at = format!("[offset {}] {}", error.offset, lines[0]);
+        lines.splice(1..1, ["--- RDB ERROR DETECTED ---".to_owned(), at]);
+    }
     LoadError::new(Some(name), Some(error.offset), lines)
 }
 

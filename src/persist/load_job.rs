@@ -42,6 +42,22 @@ impl RequestBlock {
         self.ends.len() >= BLOCK_REQUESTS || self.bytes.len() >= BLOCK_BYTES
     }
 
+    /// Number of requests.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The request at a place: the bytes and its spans.
+    pub fn get(&self, at: usize) -> Option<(&[u8], &[Span])> {
+        let from = if at == 0 { 0 } else { *self.ends.get(at - 1)? };
+        Some((&self.bytes, &self.spans[from..*self.ends.get(at)?]))
+    }
+
     /// The requests: the bytes and each one's spans.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[Span])> {
         self.ends.iter().scan(0, |from, &end| {
@@ -62,6 +78,18 @@ pub enum Step {
     FileStart,
     /// A function library's code.
     Function(Vec<u8>),
+    /// Something a snapshot says of itself.
+    Aux {
+        /// Its name.
+        name: Vec<u8>,
+        /// What it says.
+        value: Vec<u8>,
+    },
+    /// A snapshot is at its end; so many keys were passed over because nothing was in them.
+    SnapshotEnd {
+        /// How many.
+        empty: u64,
+    },
     /// How far it has come, in bytes of all files.
     Progress {
         /// Bytes done.
@@ -129,9 +157,9 @@ impl Packer {
             LoadItem::FileStart(_) => Step::FileStart,
             LoadItem::Progress { bytes, total } => Step::Progress { bytes, total },
             LoadItem::Note(note) => Step::Note(note),
-            LoadItem::Request(_) | LoadItem::Size { .. } | LoadItem::Aux { .. } | LoadItem::SnapshotEnd { .. } => {
-                return Ok(());
-            }
+            LoadItem::Aux { name, value } => Step::Aux { name, value },
+            LoadItem::SnapshotEnd { empty, .. } => Step::SnapshotEnd { empty },
+            LoadItem::Request(_) | LoadItem::Size { .. } => return Ok(()),
         };
         (self.flush() && self.send(step)).then_some(()).ok_or_else(String::new)
     }

@@ -37,7 +37,7 @@ pub use load::{LoadError, LoadItem, LoadOptions, Loaded, Origin, Request, load};
 pub use load_job::{LoadJob, Step};
 pub use manifest::{BaseFormat, Manifest};
 pub use rewrite::{Outcome, Rewrite, RewriteLimit, RewriteOptions, start_log};
-pub use save::{Progress, SaveJob, Saved, Snapshot, SnapshotOptions, save_snapshot};
+pub use save::{Progress, SaveJob, Saved, Snapshot, SnapshotOptions, key_rest, save_snapshot};
 pub use worker::{AofWriter, Begin, Policy, Status, Until, WriterOptions};
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -217,7 +217,7 @@ fn snapshots_are_exchanged_with_the_reference_both_ways() {
         let options = SnapshotOptions { rdb, incremental_sync: true, ..SnapshotOptions::default() };
         let path = ours.path().join("dump.rdb");
         let disk = RealDisk::new();
-        let saved = save_snapshot(&disk, &path, 1, snapshot(&dbs), &options, &Progress::default()).unwrap();
+        let saved = save_snapshot(&disk, &path, "1", snapshot(&dbs), &options, &Progress::default()).unwrap();
         assert_eq!((saved.keys, saved.bytes), (911, disk.len(&path).unwrap()));
         let server = Reference::start(ours.path(), "no");
         assert_eq!(server.digest(), digest);

@@ -56,8 +56,8 @@ pub struct SnapshotOptions {
     pub rdb: rdb::SaveOptions,
     /// Sync on the way, so that the last sync has little to do.
     pub incremental_sync: bool,
-    /// Time to rest after each key, in microseconds (`rdb-key-save-delay`).
-    pub key_delay_us: u64,
+    /// Time to rest after each key, in microseconds; -N: a microsecond after every N keys (`rdb-key-save-delay`).
+    pub key_delay_us: i64,
     /// What is said of keys' use, if anything.
     pub usage: Option<UsageOf>,
     /// Seconds since the epoch, to be noted in a base of requests (`aof-timestamp-enabled`).
@@ -105,7 +105,7 @@ impl Progress {
 
     fn rest(&self, span: Duration) {
         let guard = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_cancelled() {
+        if !self.is_cancelled() && !span.is_zero() {
             // A rest that ends early does no harm.
             drop(self.wake.wait_timeout(guard, span));
         }
@@ -153,11 +153,20 @@ impl Sink for FileSink<'_> {
     }
 }
 
+/// How long to rest after the `count`th key: so many microseconds, or one microsecond after every N keys for -N, since
+/// a shorter sleep than that is none.
+pub fn key_rest(delay_us: i64, count: u64) -> Duration {
+    match u64::try_from(delay_us) {
+        Ok(span) => Duration::from_micros(span),
+        Err(_) => Duration::from_micros(u64::from(count.is_multiple_of(delay_us.unsigned_abs()))),
+    }
+}
+
 /// Counts a key, rests, and says whether to go on.
-fn counted(progress: &Progress, delay_us: u64) -> bool {
-    progress.keys.fetch_add(1, Ordering::Relaxed);
-    if delay_us > 0 {
-        progress.rest(Duration::from_micros(delay_us));
+fn counted(progress: &Progress, delay_us: i64) -> bool {
+    let before = progress.keys.fetch_add(1, Ordering::Relaxed);
+    if delay_us != 0 {
+        progress.rest(key_rest(delay_us, before + 1));
     }
     !progress.is_cancelled()
 }
@@ -284,18 +293,18 @@ enum Kind {
     Base(BaseFormat),
 }
 
-/// Puts a snapshot in the place of the file `path`, or leaves it as it was. Blocks; for SAVE and shutdowns, else see
-/// [`SaveJob`]. `pid` is part of the temporary file's name.
+/// Puts a snapshot in the place of the file `path`, or leaves it as it was. Blocks; else see [`SaveJob`]. `number` is
+/// part of the temporary file's name.
 pub fn save_snapshot(
     disk: &dyn Disk,
     path: &Path,
-    pid: u32,
+    number: &str,
     snapshot: Snapshot,
     options: &SnapshotOptions,
     progress: &Progress,
 ) -> io::Result<Saved> {
     let folder = folder_of(path);
-    let temp = folder.join(format!("temp-{}.rdb", temp_number(pid)));
+    let temp = folder.join(format!("temp-{number}.rdb"));
     let saved = write_file(disk, &temp, snapshot, Kind::Save, options, progress)?;
     if let Err(error) = disk.rename(&temp, path) {
         let _ = disk.remove(&temp);
@@ -334,7 +343,30 @@ impl SaveJob {
         options: SnapshotOptions,
         notify: Notify,
     ) -> io::Result<SaveJob> {
-        let work = move |progress: &Progress| save_snapshot(&*disk, &path, pid, snapshot, &options, progress);
+        SaveJob::numbered(disk, path, temp_number(pid), snapshot, options, notify)
+    }
+
+    /// The same for the last snapshot before the process ends: there is only one, and it is named after the process.
+    pub fn last(
+        disk: Arc<dyn Disk>,
+        path: PathBuf,
+        pid: u32,
+        snapshot: Snapshot,
+        options: SnapshotOptions,
+        notify: Notify,
+    ) -> io::Result<SaveJob> {
+        SaveJob::numbered(disk, path, pid.to_string(), snapshot, options, notify)
+    }
+
+    fn numbered(
+        disk: Arc<dyn Disk>,
+        path: PathBuf,
+        number: String,
+        snapshot: Snapshot,
+        options: SnapshotOptions,
+        notify: Notify,
+    ) -> io::Result<SaveJob> {
+        let work = move |progress: &Progress| save_snapshot(&*disk, &path, &number, snapshot, &options, progress);
         SaveJob::run("save", notify, work)
     }
 
@@ -361,6 +393,7 @@ impl SaveJob {
         let (shared, reply) = (progress.clone(), result.clone());
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
             step_aside();
+            crate::structs::held::walk();
             reply.put(work(&shared));
             notify();
         })?;
@@ -453,7 +486,7 @@ pub(super) mod tests {
         let disk = fake();
         let progress = Progress::default();
         let path = Path::new("/dump.rdb");
-        let saved = save_snapshot(&disk, path, 7, snapshot(1, 100), &SnapshotOptions::default(), &progress).unwrap();
+        let saved = save_snapshot(&disk, path, "7", snapshot(1, 100), &SnapshotOptions::default(), &progress).unwrap();
         let bytes = disk.after_crash(Image::Synced).bytes("/dump.rdb").unwrap();
         assert_eq!(saved, Saved { bytes: bytes.len() as u64, keys: 200 });
         assert_eq!((progress.keys(), progress.total(), progress.bytes()), (200, 200, saved.bytes));
@@ -467,7 +500,7 @@ pub(super) mod tests {
         let save = |disk: &dyn Disk, version: u32| {
             let progress = Progress::default();
             let path = Path::new("/dump.rdb");
-            save_snapshot(disk, path, 7, snapshot(version, 3), &SnapshotOptions::default(), &progress).is_ok()
+            save_snapshot(disk, path, "7", snapshot(version, 3), &SnapshotOptions::default(), &progress).is_ok()
         };
         assert!(save(&before, 1));
         for tick in 0.. {
@@ -492,7 +525,8 @@ pub(super) mod tests {
         disk.put("/dump.rdb", b"old");
         disk.room(Some(100));
         let path = Path::new("/dump.rdb");
-        let failed = save_snapshot(&disk, path, 7, snapshot(1, 100), &SnapshotOptions::default(), &Progress::default());
+        let failed =
+            save_snapshot(&disk, path, "7", snapshot(1, 100), &SnapshotOptions::default(), &Progress::default());
         assert_eq!(failed.unwrap_err().raw_os_error(), Some(libc::ENOSPC));
         assert_eq!(disk.names(), ["/dump.rdb"]);
         assert_eq!(disk.bytes("/dump.rdb").unwrap(), b"old");

@@ -100,7 +100,14 @@ pub enum Until {
 enum Item {
     Bytes(Vec<u8>),
     Switch(Slot<io::Result<Switched>>),
-    Install { temp: PathBuf, format: BaseFormat, keep_history: bool, reply: Slot<io::Result<Installed>> },
+    /// Removes what rewrites have replaced.
+    Collect,
+    Install {
+        temp: PathBuf,
+        format: BaseFormat,
+        keep_history: bool,
+        reply: Slot<io::Result<Installed>>,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,6 +122,8 @@ struct Queue {
     items: VecDeque<Item>,
     policy: Policy,
     sync_paused: bool,
+    /// How long to sleep before each write; for tests.
+    delay: Duration,
     /// A sync is asked for, whatever the policy.
     sync_now: bool,
     /// Try again now what failed.
@@ -200,6 +209,7 @@ impl AofWriter {
                 items: VecDeque::new(),
                 policy: options.policy,
                 sync_paused: false,
+                delay: Duration::ZERO,
                 sync_now: false,
                 retry_now: false,
                 close: Close::No,
@@ -308,6 +318,11 @@ impl AofWriter {
         self.shared.wake.notify_one();
     }
 
+    /// Has the thread sleep before each write (DEBUG AOF-FLUSH-SLEEP).
+    pub fn set_delay(&self, delay: Duration) {
+        self.shared.queue().delay = delay;
+    }
+
     /// Asks for a sync of what was appended, whatever the policy.
     pub fn sync_now(&self) {
         self.shared.queue().sync_now = true;
@@ -318,6 +333,11 @@ impl AofWriter {
     pub fn retry_now(&self) {
         self.shared.queue().retry_now = true;
         self.shared.wake.notify_one();
+    }
+
+    /// Removes what earlier rewrites were told to keep.
+    pub fn remove_history(&self) {
+        self.push(Item::Collect);
     }
 
     /// What is appended from now on goes to a new increment; everything before is synced first. If that fails the log
@@ -496,7 +516,12 @@ impl Thread {
     }
 
     fn write(&mut self) {
-        let policy = self.shared.queue().policy;
+        let queue = self.shared.queue();
+        let (policy, delay) = (queue.policy, queue.delay);
+        drop(queue);
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
         let Some(log) = &mut self.log else {
             self.written += self.pending.drain(..).map(|bytes| bytes.len() as u64).sum::<u64>();
             self.publish_written();
@@ -582,6 +607,11 @@ impl Thread {
         match item {
             Item::Bytes(bytes) => self.pending.push_back(bytes),
             Item::Switch(reply) => reply.put(self.switch()),
+            Item::Collect => {
+                let mut notes = Vec::new();
+                self.collect(&mut notes);
+                notes.into_iter().for_each(|note| self.note(note));
+            }
             Item::Install { temp, format, keep_history, reply } => {
                 reply.put(self.install(temp, format, keep_history));
             }
@@ -618,11 +648,17 @@ impl Thread {
         let total = len + self.log.as_ref().map_or(0, LogWriter::len);
         self.shared.total_bytes.store(total, Ordering::Relaxed);
         self.shared.base_bytes.store(total, Ordering::Relaxed);
-        if !keep_history && let Err(error) = self.folder.remove_history(&mut notes) {
+        if !keep_history {
+            self.collect(&mut notes);
+        }
+        Ok(Installed { name, notes })
+    }
+
+    fn collect(&mut self, notes: &mut Vec<Note>) {
+        if let Err(error) = self.folder.remove_history(notes) {
             // The files are named as history for the next attempt.
             notes.push(Note::warning(format!("Can't update the AOF manifest file: {}", disk::reason(&error))));
         }
-        Ok(Installed { name, notes })
     }
 }
 

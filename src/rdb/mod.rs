@@ -37,7 +37,7 @@ mod writer;
 pub use crc::crc64;
 pub use error::{LoadError, LoadErrorKind};
 pub use input::{Block, BytesSource, ReadSource, Source};
-pub use payload::{Payload, PayloadError, dump_payload};
+pub use payload::{Payload, PayloadError, dump_functions, dump_payload};
 pub use reader::{Item, LoadOptions, Reader, Record};
 pub use writer::{SaveOptions, Sink, Usage, Writer};
 

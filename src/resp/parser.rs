@@ -150,6 +150,11 @@ impl RequestParser {
         self.pending.as_ref().map_or(0, |pending| pending.lacking)
     }
 
+    /// How many bytes of the unfinished request are understood: finished lines and arguments.
+    pub fn understood(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| pending.at)
+    }
+
     /// Whether a part of a request was seen and its end was not.
     pub fn is_mid_request(&self) -> bool {
         self.pending.is_some()

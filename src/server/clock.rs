@@ -12,9 +12,13 @@ pub const SENSES: Senses = Senses {
     usage,
     used_memory: alloc::used_bytes,
     purge_memory: alloc::purge,
+    serve_others: super::busy::serve_others,
     sleep: std::thread::sleep,
     prepare: super::follow::prepare,
     rewrite_config: super::config_file::rewrite,
+    read_file: super::config_file::read,
+    replace_file: super::config_file::replace_with,
+    random_bytes: |bytes| getrandom::fill(bytes).map_err(|error| error.to_string()),
 };
 
 /// Nanoseconds since the process began to count.

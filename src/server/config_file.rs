@@ -1,5 +1,6 @@
-//! The configuration file on disk, written anew by CONFIG REWRITE: to a temporary file in the same folder, synced,
-//! renamed, the folder synced. Whatever fails, the old file is whole. Knows nothing of the file's contents.
+//! The configuration file and the file of users on disk, written anew by CONFIG REWRITE and ACL SAVE: to a temporary file
+//! in the same folder, synced, renamed, the folder synced. Whatever fails, the old file is whole. Knows nothing of the
+//! files' contents.
 
 use super::follow::reason_of;
 use crate::config::Config;
@@ -7,9 +8,21 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Writes the settings into the file at this path, keeping its comments and order. Errors: the system's reason.
-pub fn rewrite(path: &str, config: &Config) -> Result<(), String> {
-    replace(Path::new(path), |old| crate::config::rewrite::rewrite(old, config)).map_err(|error| reason_of(&error))
+/// Writes the settings into the file at this path, keeping its comments and order; with `all` those too that have
+/// their default value and no line. Errors: the system's reason.
+pub fn rewrite(path: &str, config: &Config, all: bool) -> Result<(), String> {
+    let rewritten = if all { crate::config::rewrite::rewrite_all } else { crate::config::rewrite::rewrite };
+    replace(Path::new(path), |old| rewritten(old, config)).map_err(|error| reason_of(&error))
+}
+
+/// The bytes of the file at this path. Errors: the system's reason.
+pub fn read(path: &str) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| reason_of(&error))
+}
+
+/// Puts these bytes in place of the file at this path. Errors: the system's reason.
+pub fn replace_with(path: &str, bytes: &[u8]) -> Result<(), String> {
+    replace(Path::new(path), |_| bytes.to_vec()).map_err(|error| reason_of(&error))
 }
 
 fn replace(path: &Path, rewritten: impl FnOnce(&[u8]) -> Vec<u8>) -> io::Result<()> {
@@ -59,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_missing_is_an_error_in_the_systems_words() {
-        let error = rewrite("/nowhere/at/all/larder.conf", &Config::default()).unwrap_err();
+        let error = rewrite("/nowhere/at/all/larder.conf", &Config::default(), false).unwrap_err();
         assert_eq!(error, "No such file or directory");
     }
 }

@@ -1,13 +1,14 @@
 //! One connection: its socket's two halves, the begin of a request that is not complete, and the task that reads.
 
 use super::rim::Rim;
-use super::turn::READ_BYTES;
+use super::tls::TlsStream;
+use super::turn::{READ_BYTES, Turn};
 use crate::base::ids::ClientId;
 use crate::client::QueryBuffer;
-use crate::engine::ClientIndex;
+use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::RequestParser;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -20,6 +21,8 @@ pub enum Stream {
     Tcp(tcp::OwnedWriteHalf),
     /// Unix domain.
     Unix(unix::OwnedWriteHalf),
+    /// TLS over TCP, with the session of both directions.
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -28,6 +31,16 @@ impl Stream {
         match self {
             Stream::Tcp(half) => half.try_write(bytes),
             Stream::Unix(half) => half.try_write(bytes),
+            Stream::Tls(tls) => tls.try_write(bytes),
+        }
+    }
+
+    /// Reads what is there without waiting, past the runtime: while a script is busy, the runtime is not there.
+    pub fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
+            Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
+            Stream::Tls(tls) => tls.read_records_now(into),
         }
     }
 
@@ -36,6 +49,7 @@ impl Stream {
         match self {
             Stream::Tcp(half) => half.writable().await,
             Stream::Unix(half) => half.writable().await,
+            Stream::Tls(tls) => tls.writable().await,
         }
     }
 
@@ -45,6 +59,10 @@ impl Stream {
         let _ = match self {
             Stream::Tcp(half) => socket2::SockRef::from(half.as_ref()).shutdown(std::net::Shutdown::Both),
             Stream::Unix(half) => socket2::SockRef::from(half.as_ref()).shutdown(std::net::Shutdown::Both),
+            Stream::Tls(tls) => {
+                tls.shutdown();
+                Ok(())
+            }
         };
     }
 }
@@ -55,6 +73,8 @@ pub enum Incoming {
     Tcp(tcp::OwnedReadHalf),
     /// Unix domain.
     Unix(unix::OwnedReadHalf),
+    /// TLS over TCP; read by `tls::serve`, since what arrives are records.
+    Tls(tcp::OwnedReadHalf),
 }
 
 impl Incoming {
@@ -62,6 +82,7 @@ impl Incoming {
         match self {
             Incoming::Tcp(half) => Pin::new(half).poll_read(cx, into),
             Incoming::Unix(half) => Pin::new(half).poll_read(cx, into),
+            Incoming::Tls(half) => Pin::new(half).poll_read(cx, into),
         }
     }
 }
@@ -128,7 +149,13 @@ impl Conn {
 
     /// Sizes for CLIENT LIST.
     pub fn sizes(&self) -> QueryBuffer {
-        QueryBuffer { used: self.query.len() as u32, free: (self.query.capacity() - self.query.len()) as u32 }
+        let parsed = (self.parsed_to + self.parser.understood()).min(self.query.len());
+        let shown = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        QueryBuffer {
+            used: shown(self.query.len() - parsed),
+            parsed: shown(parsed),
+            free: shown(self.query.capacity() - self.query.len()),
+        }
     }
 }
 
@@ -153,6 +180,11 @@ impl Rim {
         incoming: &mut Incoming,
     ) -> Poll<io::Result<Option<bool>>> {
         if !self.turn.borrow().has_room() {
+            if self.finishing.get() {
+                // Nothing is executed while the process ends; it may come to nothing.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.run_turn();
         }
         let mut conns = self.conns.borrow_mut();
@@ -162,8 +194,9 @@ impl Rim {
         let mut turn = self.turn.borrow_mut();
         let turn = &mut *turn;
         let mut engine = self.engine.borrow_mut();
-        let read;
-        let full;
+        let mut read = 0;
+        let mut full = false;
+        let mut through_query = true;
         if conn.query.is_empty() && !conn.held {
             let at = turn.used;
             let mut buffer = ReadBuf::new(&mut turn.arena[at..at + READ_BYTES]);
@@ -173,30 +206,25 @@ impl Rim {
             if read == 0 {
                 return Poll::Ready(Ok(None));
             }
-            let limits = engine.parse_limits(index);
-            // The arena is lent out of the turn while the turn's lists are filled from it.
-            let arena = std::mem::take(&mut turn.arena);
-            let used = turn.parse(index, &mut conn.parser, &arena[at..at + read], at, false, &limits);
-            conn.query.extend_from_slice(&arena[at + used..at + read]);
-            turn.arena = arena;
-            turn.used = at + used;
-        } else {
-            const LARGEST_RESERVE: usize = 1024 * 1024;
-            let wanted = conn.parser.needed_hint().clamp(READ_BYTES, LARGEST_RESERVE);
-            if conn.query.capacity() - conn.query.len() < wanted.min(READ_BYTES) {
-                conn.query.reserve(wanted);
+            self.parse_arena(&engine, turn, index, conn, read);
+            // The rest of a large argument has most often arrived as well.
+            through_query = full && conn.parser.needed_hint() > READ_BYTES;
+        }
+        if through_query {
+            const LARGEST_READ: usize = 1024 * 1024;
+            make_room(&mut conn.query, conn.parser.needed_hint());
+            match poll_append(incoming, cx, &mut conn.query, LARGEST_READ) {
+                Poll::Pending if read == 0 => return Poll::Pending,
+                Poll::Ready(Err(error)) if read == 0 => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(0)) if read == 0 => return Poll::Ready(Ok(None)),
+                // What was read before is told first; the next call finds the same again.
+                Poll::Pending | Poll::Ready(Err(_) | Ok(0)) => {}
+                Poll::Ready(Ok(more)) => {
+                    full = more >= READ_BYTES;
+                    read += more;
+                }
             }
-            read = ready!(poll_append(incoming, cx, &mut conn.query, wanted))?;
-            full = read >= READ_BYTES;
-            if read == 0 {
-                return Poll::Ready(Ok(None));
-            }
-            if !conn.held {
-                self.parse_query(&engine, turn, index, conn);
-            }
-            if conn.query.len() > engine.options.query_buffer_limit {
-                engine.query_buffer_exceeded(index, &conn.query);
-            }
+            self.parse_appended(&mut engine, turn, index, conn);
         }
         engine.received(index, read);
         engine.clients[index].query = conn.sizes();
@@ -204,6 +232,44 @@ impl Rim {
             self.wake();
         }
         Poll::Ready(Ok(Some(full)))
+    }
+
+    /// Parses what was just read behind the used part of the arena; what is left of it goes to the query buffer.
+    #[inline]
+    pub fn parse_arena(&self, engine: &Engine, turn: &mut Turn, index: ClientIndex, conn: &mut Conn, read: usize) {
+        let at = turn.used;
+        let limits = engine.parse_limits(index);
+        // The arena is lent out of the turn while the turn's lists are filled from it.
+        let arena = std::mem::take(&mut turn.arena);
+        let used = turn.parse(index, &mut conn.parser, &arena[at..at + read], at, false, &limits);
+        conn.query.extend_from_slice(&arena[at + used..at + read]);
+        turn.arena = arena;
+        turn.used = at + used;
+    }
+
+    /// Parses the query buffer after bytes were appended to it.
+    pub fn parse_appended(&self, engine: &mut Engine, turn: &mut Turn, index: ClientIndex, conn: &mut Conn) {
+        if !conn.held {
+            self.parse_query(engine, turn, index, conn);
+        }
+        if conn.query.len() > engine.options.query_buffer_limit {
+            engine.query_buffer_exceeded(index, &conn.query);
+        }
+    }
+}
+
+/// Makes room for a read; `lacking` is how much the argument that is being received needs. For a large one there is
+/// room for no more than was announced, nor for much more than has arrived.
+fn make_room(query: &mut Vec<u8>, lacking: usize) {
+    const LARGEST_GUESS: usize = 1024 * 1024;
+    let free = query.capacity() - query.len();
+    if free >= READ_BYTES || lacking != 0 && free >= lacking {
+        return;
+    }
+    if lacking > READ_BYTES {
+        query.reserve_exact(lacking.min(LARGEST_GUESS.max(query.len())));
+    } else {
+        query.reserve(READ_BYTES);
     }
 }
 
@@ -222,4 +288,41 @@ fn poll_append(
     buffer.truncate(before + read);
     ready!(polled)?;
     Poll::Ready(Ok(read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_follows_what_has_arrived_and_ends_where_the_argument_does() {
+        const ARGUMENT: usize = 10_000_000;
+        let mut query = vec![b'x'; READ_BYTES];
+        query.shrink_to_fit();
+        let mut reallocations = 0;
+        while query.len() < ARGUMENT {
+            let before = query.capacity();
+            let lacking = ARGUMENT - query.len();
+            make_room(&mut query, lacking);
+            reallocations += usize::from(query.capacity() != before);
+            assert!(query.capacity() <= (2 * query.len()).max(query.len() + 1024 * 1024).min(ARGUMENT));
+            let read = (query.capacity() - query.len()).min(100_000);
+            query.resize(query.len() + read, b'x');
+        }
+        assert!(reallocations < 8, "{reallocations}");
+    }
+
+    #[test]
+    fn many_small_arguments_do_not_cost_a_reallocation_each() {
+        let mut query = Vec::new();
+        let mut reallocations = 0;
+        for _ in 0..2000 {
+            let before = query.capacity();
+            make_room(&mut query, 500);
+            reallocations += usize::from(query.capacity() != before);
+            let read = (query.capacity() - query.len()).min(1000);
+            query.resize(query.len() + read, b'x');
+        }
+        assert!(reallocations < 12, "{reallocations}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Listeners: TCP on every `bind` address, and the unix socket. Binding is done before anything is changed, so a
+//! Listeners: TCP and TLS on every `bind` address, and the unix socket. Binding is done before anything is changed, so a
 //! refused CONFIG SET leaves the old listeners in place.
 
 use super::conn::{Incoming, Stream};
@@ -13,16 +13,51 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
+
+/// What is spoken on a TCP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    /// RESP, on `port`.
+    Plain,
+    /// RESP in TLS, on `tls-port`.
+    Tls,
+}
+
+impl Spoken {
+    const ALL: [Spoken; 2] = [Spoken::Plain, Spoken::Tls];
+
+    fn port(self, config: &Config) -> u16 {
+        let key = match self {
+            Spoken::Plain => Key::Port,
+            Spoken::Tls => Key::TlsPort,
+        };
+        config.integer(key) as u16
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Spoken::Plain => "TCP",
+            Spoken::Tls => "TLS",
+        }
+    }
+}
+
+/// A TCP socket that nobody accepts from yet.
+type BoundTcp = (std::net::TcpListener, Spoken);
 
 /// Bound sockets that nobody accepts from yet.
 pub struct Bound {
-    tcp: Vec<std::net::TcpListener>,
+    tcp: Vec<BoundTcp>,
     unix: Option<std::os::unix::net::UnixListener>,
 }
+
+/// What TLS connections are served by.
+type TlsSettings = RefCell<Option<Arc<rustls::ServerConfig>>>;
 
 /// A listener that its task shares with whoever may close it.
 type Shared<L> = Rc<RefCell<Option<L>>>;
@@ -30,7 +65,7 @@ type Shared<L> = Rc<RefCell<Option<L>>>;
 /// Tasks that accept, with their sockets.
 #[derive(Default)]
 pub struct Accepting {
-    tcp: Vec<(Shared<TcpListener>, AbortHandle)>,
+    tcp: Vec<(Shared<TcpListener>, Spoken, AbortHandle)>,
     unix: Option<(Shared<UnixListener>, AbortHandle)>,
     unix_path: String,
 }
@@ -43,9 +78,35 @@ impl Accepting {
         }
     }
 
+    /// Takes the connections that wait to be accepted, past the runtime, as far as that goes without waiting.
+    pub fn accept_now(&self, config: &Config, tls: &TlsSettings) -> Vec<(Incoming, Stream, Endpoints)> {
+        let mut accepted = Vec::new();
+        for (listener, spoken, _) in &self.tcp {
+            let Some(listener) = &*listener.borrow() else { continue };
+            while let Ok((socket, peer)) = SockRef::from(listener).accept() {
+                let Some(peer) = peer.as_socket() else { continue };
+                let socket: std::net::TcpStream = socket.into();
+                if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket)) {
+                    accepted.extend(tcp_connection(socket, plain(peer), keepalive_s(config), *spoken, tls));
+                }
+            }
+        }
+        if let Some((listener, _)) = &self.unix
+            && let Some(listener) = &*listener.borrow()
+        {
+            while let Ok((socket, _)) = SockRef::from(listener).accept() {
+                let socket: std::os::unix::net::UnixStream = socket.into();
+                if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket)) {
+                    accepted.push(unix_connection(socket, &self.unix_path));
+                }
+            }
+        }
+        accepted
+    }
+
     /// Closes the TCP sockets now, so that their ports are free for others.
     fn close_tcp(&mut self) {
-        for (listener, task) in self.tcp.drain(..) {
+        for (listener, _, task) in self.tcp.drain(..) {
             listener.borrow_mut().take();
             task.abort();
         }
@@ -55,10 +116,11 @@ impl Accepting {
     pub fn replace_tcp(&mut self, rim: &Rc<Rim>, successors: Successors, config: &Config) {
         self.close_tcp();
         let mut sockets = successors.bound;
-        let (port, backlog) = (config.integer(Key::Port) as u16, config.integer(Key::TcpBacklog) as i32);
-        for address in successors.after_closing {
+        let backlog = config.integer(Key::TcpBacklog) as i32;
+        for (address, spoken) in successors.after_closing {
+            let port = spoken.port(config);
             match bind_address(&address, port, backlog) {
-                Ok(socket) => sockets.push(socket),
+                Ok(socket) => sockets.push((socket, spoken)),
                 Err(error) => tracing::warn!("Could not create server TCP listening socket {address}:{port}: {error}"),
             }
         }
@@ -67,11 +129,11 @@ impl Accepting {
         }
     }
 
-    fn accept_tcp(&mut self, rim: &Rc<Rim>, sockets: Vec<std::net::TcpListener>, keepalive_s: u64) -> io::Result<()> {
-        for socket in sockets {
+    fn accept_tcp(&mut self, rim: &Rc<Rim>, sockets: Vec<BoundTcp>, keepalive_s: u64) -> io::Result<()> {
+        for (socket, spoken) in sockets {
             let listener = Rc::new(RefCell::new(Some(TcpListener::from_std(socket)?)));
-            let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener.clone(), keepalive_s));
-            self.tcp.push((listener, task.abort_handle()));
+            let task = tokio::task::spawn_local(accept_tcp(rim.clone(), listener.clone(), keepalive_s, spoken));
+            self.tcp.push((listener, spoken, task.abort_handle()));
         }
         Ok(())
     }
@@ -83,39 +145,46 @@ fn keepalive_s(config: &Config) -> u64 {
 
 /// TCP sockets that are to follow the present ones after CONFIG SET.
 pub struct Successors {
-    bound: Vec<std::net::TcpListener>,
+    bound: Vec<BoundTcp>,
     /// Addresses that one of our own sockets still holds.
-    after_closing: Vec<String>,
+    after_closing: Vec<(String, Spoken)>,
 }
 
-/// Binds the sockets a change of `port` or `bind` asks for, while those of before go on. What our own sockets hold (the
+/// Binds the sockets a change of `port`, `tls-port` or `bind` asks for, while those of before go on. What our own sockets hold (the
 /// port is the same, and an old address covers the new one) is left for when they are closed. `None`: an address cannot
 /// be bound, and the log says which; nothing has changed then.
 pub fn succeed(old: &Config, new: &Config) -> Option<Successors> {
     let mut successors = Successors { bound: Vec::new(), after_closing: Vec::new() };
-    let (port, backlog) = (new.integer(Key::Port) as u16, new.integer(Key::TcpBacklog) as i32);
-    if port == 0 {
-        return Some(successors);
+    let backlog = new.integer(Key::TcpBacklog) as i32;
+    let own_ports = Spoken::ALL.map(|spoken| spoken.port(old));
+    if Spoken::Plain.port(new) == Spoken::Tls.port(new) && Spoken::Tls.port(new) != 0 {
+        tracing::warn!("port and tls-port are both {}", Spoken::Tls.port(new));
+        return None;
     }
-    let same_port = old.integer(Key::Port) as u16 == port;
-    let mut missing = 0;
-    for address in new.bind() {
-        let (optional, address) = split_optional(address);
-        match bind_address(&address, port, backlog) {
-            Ok(socket) => successors.bound.push(socket),
-            Err(error) if same_port && error.kind() == io::ErrorKind::AddrInUse => {
-                successors.after_closing.push(address)
-            }
-            Err(error) => {
-                tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
-                if !(optional && is_absent(&error)) {
-                    return None;
+    for spoken in Spoken::ALL.into_iter().filter(|spoken| spoken.port(new) != 0) {
+        let port = spoken.port(new);
+        let mut missing = 0;
+        for address in new.bind() {
+            let (optional, address) = split_optional(address);
+            match bind_address(&address, port, backlog) {
+                Ok(socket) => successors.bound.push((socket, spoken)),
+                Err(error) if own_ports.contains(&port) && error.kind() == io::ErrorKind::AddrInUse => {
+                    successors.after_closing.push((address, spoken))
                 }
-                missing += 1;
+                Err(error) => {
+                    tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
+                    if !(optional && is_absent(&error)) {
+                        return None;
+                    }
+                    missing += 1;
+                }
             }
         }
+        if missing > 0 && missing == new.bind().len() {
+            return None;
+        }
     }
-    if missing > 0 && missing == new.bind().len() { None } else { Some(successors) }
+    Some(successors)
 }
 
 /// An address of `bind`, and whether it may be missing.
@@ -133,33 +202,38 @@ fn is_absent(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
-/// Binds the TCP port on every configured address. A `-` before an address makes it optional. Errors: a line that
-/// names the address.
-pub fn bind_tcp(config: &Config) -> Result<Vec<std::net::TcpListener>, String> {
-    let port = config.integer(Key::Port) as u16;
-    let backlog = config.integer(Key::TcpBacklog) as i32;
+/// Binds the TCP and the TLS port on every configured address. A `-` before an address makes it optional. Errors: a
+/// line that names the port.
+fn bind_tcp(config: &Config) -> Result<Vec<BoundTcp>, String> {
     let mut bound = Vec::new();
-    if port == 0 {
-        return Ok(bound);
+    for spoken in Spoken::ALL {
+        bind_port(config, spoken, &mut bound)?;
     }
-    let mut wanted = 0;
+    Ok(bound)
+}
+
+fn bind_port(config: &Config, spoken: Spoken, bound: &mut Vec<BoundTcp>) -> Result<(), String> {
+    let port = spoken.port(config);
+    let backlog = config.integer(Key::TcpBacklog) as i32;
+    if port == 0 {
+        return Ok(());
+    }
+    let failed = || Err(format!("Failed listening on port {port} ({}), aborting.", spoken.word()));
+    let (before, mut wanted) = (bound.len(), 0);
     for address in config.bind() {
         let (optional, address) = split_optional(address);
         wanted += 1;
         match bind_address(&address, port, backlog) {
-            Ok(listener) => bound.push(listener),
+            Ok(listener) => bound.push((listener, spoken)),
             Err(error) => {
                 tracing::warn!("Warning: Could not create server TCP listening socket {address}:{port}: {error}");
                 if !(optional && is_absent(&error)) {
-                    return Err(format!("Failed listening on port {port} (TCP), aborting."));
+                    return failed();
                 }
             }
         }
     }
-    if bound.is_empty() && wanted > 0 {
-        return Err(format!("Failed listening on port {port} (TCP), aborting."));
-    }
-    Ok(bound)
+    if bound.len() == before && wanted > 0 { failed() } else { Ok(()) }
 }
 
 fn bind_address(address: &str, port: u16, backlog: i32) -> io::Result<std::net::TcpListener> {
@@ -231,7 +305,7 @@ async fn after_accept_error(error: io::Error) {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
-async fn accept_tcp(rim: Rc<Rim>, listener: Shared<TcpListener>, keepalive_s: u64) {
+async fn accept_tcp(rim: Rc<Rim>, listener: Shared<TcpListener>, keepalive_s: u64, spoken: Spoken) {
     loop {
         let accepted = poll_fn(|cx| match listener.borrow().as_ref() {
             Some(listener) => listener.poll_accept(cx).map(Some),
@@ -245,24 +319,46 @@ async fn accept_tcp(rim: Rc<Rim>, listener: Shared<TcpListener>, keepalive_s: u6
                 continue;
             }
         };
-        // A socket that its peer has closed again refuses options; its first read will tell.
-        let _ = socket.set_nodelay(true);
-        if keepalive_s > 0 {
-            let interval = Duration::from_secs((keepalive_s / 3).max(1));
-            let keepalive =
-                TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
-            let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+        if let Some((incoming, stream, endpoints)) = tcp_connection(socket, peer, keepalive_s, spoken, &rim.tls) {
+            rim.accept(incoming, stream, endpoints);
         }
-        let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
-        let peer = plain(peer);
-        let endpoints = Endpoints {
-            peer: peer.to_string().into(),
-            local: local.into(),
-            fd: socket.as_raw_fd(),
-            loopback: peer.ip().is_loopback(),
-        };
-        let (incoming, outgoing) = socket.into_split();
-        rim.accept(Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints);
+    }
+}
+
+/// The two halves of a socket that was accepted, with what is known of it. `None`: TLS cannot be spoken on it, and the
+/// log says why.
+fn tcp_connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    keepalive_s: u64,
+    spoken: Spoken,
+    tls: &TlsSettings,
+) -> Option<(Incoming, Stream, Endpoints)> {
+    // A socket that its peer has closed again refuses options; its first read will tell.
+    let _ = socket.set_nodelay(true);
+    if keepalive_s > 0 {
+        let interval = Duration::from_secs((keepalive_s / 3).max(1));
+        let keepalive =
+            TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
+    }
+    let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
+    let peer = plain(peer);
+    let endpoints = Endpoints {
+        peer: peer.to_string().into(),
+        local: local.into(),
+        fd: socket.as_raw_fd(),
+        loopback: peer.ip().is_loopback(),
+    };
+    match spoken {
+        Spoken::Plain => {
+            let (incoming, outgoing) = socket.into_split();
+            Some((Incoming::Tcp(incoming), Stream::Tcp(outgoing), endpoints))
+        }
+        Spoken::Tls => {
+            let (incoming, stream) = super::tls::split(socket, tls.borrow().clone()?)?;
+            Some((Incoming::Tls(incoming), stream, endpoints))
+        }
     }
 }
 
@@ -285,9 +381,14 @@ async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String)
                 continue;
             }
         };
-        let name: Box<str> = format!("{path}:0").into();
-        let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
-        let (incoming, outgoing) = socket.into_split();
-        rim.accept(Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints);
+        let (incoming, stream, endpoints) = unix_connection(socket, &path);
+        rim.accept(incoming, stream, endpoints);
     }
+}
+
+fn unix_connection(socket: UnixStream, path: &str) -> (Incoming, Stream, Endpoints) {
+    let name: Box<str> = format!("{path}:0").into();
+    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
+    let (incoming, outgoing) = socket.into_split();
+    (Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints)
 }

@@ -1,10 +1,13 @@
-//! The log: tracing events as lines in redis-server's format, to stdout or to `logfile`, one write a line.
+//! The log: tracing events as lines in redis-server's format, to stdout or to `logfile`, one write a line, and to the
+//! system's logger when it is asked for.
 //!
 //! Levels: `debug` is TRACE and DEBUG, `verbose` is DEBUG with target `verbose`, `notice` is INFO, `warning` is WARN and ERROR.
 
+use crate::structs::process;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -26,6 +29,7 @@ pub enum LogLevel {
 
 static LEVEL: AtomicU8 = AtomicU8::new(LogLevel::Notice as u8);
 static FILE: RwLock<Option<PathBuf>> = RwLock::new(None);
+static SYSTEM: RwLock<Option<SystemLogger>> = RwLock::new(None);
 
 /// Sets the level.
 pub fn set_level(name: &str) {
@@ -53,6 +57,49 @@ pub fn set_file(name: &str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Sends the log to the system's logger too, or, with `None`, not. `ident` names the process there.
+pub fn set_system_logger(ident_and_facility: Option<(String, &str)>) {
+    let logger = ident_and_facility.and_then(|(ident, facility)| {
+        let socket = UnixDatagram::unbound().ok()?;
+        // A logger that does not keep up must not hold the server.
+        socket.set_nonblocking(true).ok()?;
+        Some(SystemLogger { socket, ident, facility: facility_code(facility) })
+    });
+    if let Ok(mut held) = SYSTEM.write() {
+        *held = logger;
+    }
+}
+
+/// The system's logger, as its protocol (RFC 3164) wants to be spoken to.
+struct SystemLogger {
+    socket: UnixDatagram,
+    ident: String,
+    facility: u8,
+}
+
+/// The number of a facility: `user`, or `local0` to `local7`.
+fn facility_code(name: &str) -> u8 {
+    const USER: u8 = 1;
+    const LOCAL0: u8 = 16;
+    name.strip_prefix("local").and_then(|digit| digit.parse().ok()).map_or(USER, |digit: u8| LOCAL0 + digit)
+}
+
+impl SystemLogger {
+    fn datagram(&self, mark: char, message: &str, seconds: i64) -> String {
+        let severity = match mark {
+            '.' => 7,
+            '-' => 6,
+            '*' => 5,
+            _ => 4,
+        };
+        // "21 Nov 2026 10:11:12.000" has the day first and a year.
+        let date = local_time(seconds, 0);
+        let (day, month, time) = (date[..2].trim_start_matches('0'), &date[3..6], &date[12..20]);
+        let priority = u32::from(self.facility) * 8 + severity;
+        format!("<{priority}>{month} {day:>2} {time} {}[{}]: {message}", self.ident, std::process::id())
+    }
+}
+
 /// Makes this log the process's.
 pub fn install() {
     // Only a second call can fail, and then the log is already there.
@@ -66,6 +113,12 @@ pub fn line(mark: char, message: &str) {
         format!("{}:M {} {mark} {message}", std::process::id(), local_time(now.as_secs() as i64, now.subsec_millis()));
     text.retain(|character| character != '\n');
     text.push('\n');
+    if let Ok(system) = SYSTEM.read()
+        && let Some(system) = &*system
+    {
+        // Nobody can be told that there is no logger.
+        let _ = system.socket.send_to(system.datagram(mark, message, now.as_secs() as i64).as_bytes(), "/dev/log");
+    }
     let file = FILE.read().ok().and_then(|file| file.clone());
     // A log that cannot be written must not stop the server, and there is nowhere to say so.
     let _ = match file {
@@ -78,8 +131,13 @@ pub fn line(mark: char, message: &str) {
 
 /// `21 Nov 2026 10:11:12.345` in the local time zone.
 fn local_time(seconds: i64, ms: u32) -> String {
+    let seconds = seconds + process::seconds_east(seconds);
+    calendar(seconds, ms)
+}
+
+/// The date and time that so many seconds after the year 1970 began.
+fn calendar(seconds: i64, ms: u32) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = seconds + local_offset();
     let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Days to a civil date, by eras of 400 years (H. Hinnant's algorithm).
     let shifted = days + 719_468;
@@ -98,11 +156,6 @@ fn local_time(seconds: i64, ms: u32) -> String {
         time / 60 % 60,
         time % 60
     )
-}
-
-/// Seconds east of Greenwich. UTC: finding the zone's rules would need a library for one column of the log.
-fn local_offset() -> i64 {
-    0
 }
 
 struct RedisLog;
@@ -165,8 +218,21 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
-        assert_eq!(local_time(0, 7), "01 Jan 1970 00:00:00.007");
-        assert_eq!(local_time(951_782_400, 0), "29 Feb 2000 00:00:00.000");
-        assert_eq!(local_time(1_795_220_000, 999), "21 Nov 2026 00:13:20.999");
+        assert_eq!(calendar(0, 7), "01 Jan 1970 00:00:00.007");
+        assert_eq!(calendar(951_782_400, 0), "29 Feb 2000 00:00:00.000");
+        assert_eq!(calendar(1_795_220_000, 999), "21 Nov 2026 00:13:20.999");
+    }
+
+    #[test]
+    fn the_systems_logger_is_told_priority_date_and_sender() {
+        let socket = UnixDatagram::unbound().unwrap();
+        let logger = SystemLogger { socket, ident: "cache".into(), facility: facility_code("local3") };
+        let text = logger.datagram('#', "full", 951_782_400);
+        let (priority, rest) = text.split_at(5);
+        assert_eq!(priority, "<156>");
+        let (day, month) = (local_time(951_782_400, 0)[..2].to_owned(), local_time(951_782_400, 0)[3..6].to_owned());
+        assert!(rest.starts_with(&format!("{month} {day} ")), "{text}");
+        assert!(rest.ends_with(&format!(" cache[{}]: full", std::process::id())), "{text}");
+        assert_eq!(facility_code("user"), 1);
     }
 }

@@ -10,8 +10,19 @@ use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// What became of loading the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It is there.
+    Serving,
+    /// It cannot be loaded.
+    Failed,
+    /// Somebody asked for the end meanwhile.
+    Ended,
+}
 
 /// The shared state of the rim.
 pub struct Rim {
@@ -21,12 +32,20 @@ pub struct Rim {
     pub conns: RefCell<Vec<Option<Box<Conn>>>>,
     /// What was read and is not run yet.
     pub turn: RefCell<Turn>,
+    /// The same while a script is busy and the turn it is of is still running.
+    pub busy_turn: RefCell<Option<Box<Turn>>>,
+    /// What TLS connections are served by; none while the configuration wants no TLS.
+    pub tls: RefCell<Option<Arc<rustls::ServerConfig>>>,
     /// Tasks that accept connections.
     pub listeners: RefCell<Option<super::listen::Accepting>>,
+    /// Connections to other servers, for MIGRATE.
+    pub links: RefCell<super::migrate::Links>,
     /// Frees big things.
     pub reclaim: Reclaim,
     /// Set when the process is to end.
     pub ending: Cell<Option<ShutdownHow>>,
+    /// The last snapshot is being written: nothing is executed.
+    pub finishing: Cell<bool>,
     /// Who asked for it, to be told if it fails.
     pub ending_for: Cell<Option<ClientIndex>>,
     /// Clients whose output waits for the log to be durable.
@@ -38,15 +57,19 @@ pub struct Rim {
 
 impl Rim {
     /// The rim around an engine.
-    pub fn new(engine: Engine, executor: Arc<Notify>) -> Rc<Rim> {
+    pub fn new(engine: Engine, executor: Arc<Notify>, tls: Option<Arc<rustls::ServerConfig>>) -> Rc<Rim> {
         let reclaim = Reclaim::start(engine.reclaim_pending.clone());
         let rim = Rc::new(Rim {
             engine: RefCell::new(engine),
             conns: RefCell::new(Vec::new()),
             turn: RefCell::new(Turn::default()),
+            tls: RefCell::new(tls),
+            links: RefCell::default(),
+            busy_turn: RefCell::new(None),
             listeners: RefCell::new(None),
             reclaim,
             ending: Cell::new(None),
+            finishing: Cell::new(false),
             ending_for: Cell::new(None),
             held_output: RefCell::new(Vec::new()),
             executor,
@@ -54,6 +77,7 @@ impl Rim {
             this: RefCell::new(std::rc::Weak::new()),
         });
         *rim.this.borrow_mut() = Rc::downgrade(&rim);
+        super::busy::install(&rim);
         rim
     }
 
@@ -90,6 +114,15 @@ impl Rim {
         }
     }
 
+    /// Waits until a thread of ours has something to tell, or for a short while.
+    pub async fn until_notified(&self) {
+        tokio::select! {
+            _ = self.executor.notified() => {}
+            _ = tokio::time::sleep(Duration::from_millis(1)) => {}
+        }
+        self.awake.set(false);
+    }
+
     /// Begins to accept from these sockets.
     pub fn listen(&self, bound: super::listen::Bound, engine: &Engine) {
         match bound.accept(&self.rc(), &engine.config) {
@@ -105,63 +138,97 @@ impl Rim {
         }
     }
 
-    /// Loads the data in slices, with turns between them for clients to be told so; then opens the log. False when that
-    /// failed, which is in the log then.
-    pub async fn finish_loading(&self) -> bool {
+    /// Loads the data in slices, with turns between them for clients to be told so; then opens the log. As in Redis
+    /// nobody is answered before some of it is loaded, so that little data is there with the first answer. Why that
+    /// failed is in the log.
+    pub async fn finish_loading(&self) -> Start {
         const SLICE_NS: u64 = 5_000_000;
+        const SILENCE: Duration = Duration::from_millis(250);
+        let began = Instant::now();
         loop {
+            let slice = Instant::now();
             let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
             let result = match ended {
                 Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
                 Some(Err(line)) => Err(line),
                 None => {
-                    self.run_turn();
+                    let silent = began.elapsed() < SILENCE && self.engine.borrow().may_load_in_silence();
+                    if !silent {
+                        self.run_turn();
+                    }
                     if self.ending.get().is_some() {
-                        tracing::warn!("Received shutdown while loading, exiting now.");
-                        return false;
+                        tracing::warn!("User requested shutdown...");
+                        tracing::warn!("Redis is now ready to exit, bye bye...");
+                        return Start::Ended;
                     }
-                    tokio::select! {
-                        _ = self.executor.notified() => {}
-                        _ = tokio::time::sleep(Duration::from_millis(1)) => {}
+                    if slice.elapsed() >= Duration::from_nanos(SLICE_NS) {
+                        // There is more to insert; connections have their share.
+                        tokio::task::yield_now().await;
+                        self.awake.set(false);
+                    } else {
+                        self.until_notified().await;
                     }
-                    self.awake.set(false);
                     continue;
                 }
             };
             if let Err(lines) = result {
                 lines.lines().for_each(|line| tracing::warn!("{line}"));
-                return false;
+                return Start::Failed;
             }
-            return true;
+            return Start::Serving;
         }
     }
 
     /// Takes a connection over: the engine learns of the client, a task reads it.
     pub fn accept(&self, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
+        self.take_over(&mut self.engine.borrow_mut(), incoming, stream, endpoints);
+    }
+
+    /// As [`Rim::accept`], for who holds the engine.
+    pub fn take_over(&self, engine: &mut Engine, incoming: Incoming, stream: Stream, endpoints: Endpoints) {
         let unix = matches!(stream, Stream::Unix(_));
-        let mut engine = self.engine.borrow_mut();
+        if let Incoming::Tls(incoming) = incoming {
+            // Whoever is refused before the handshake cannot be told.
+            if !engine.refuse_tls_connection() {
+                let (index, id, stream) = self.connect(engine, stream, endpoints, false);
+                tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, stream));
+            }
+            return;
+        }
         if let Some(refusal) = engine.refuse_connection(&endpoints, unix) {
             // The peer may be gone already; it is not told then.
             let _ = stream.try_write(refusal.as_bytes());
             return;
         }
+        let (index, id, _) = self.connect(engine, stream, endpoints, unix);
+        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+    }
+
+    fn connect(
+        &self,
+        engine: &mut Engine,
+        stream: Stream,
+        endpoints: Endpoints,
+        unix: bool,
+    ) -> (ClientIndex, ClientId, Rc<Stream>) {
         let index = engine.connect(endpoints, unix);
         let id = engine.clients[index].id;
         let mut conns = self.conns.borrow_mut();
         if conns.len() <= index {
             conns.resize_with(index + 1, || None);
         }
-        conns[index] = Some(Box::new(Conn::new(id, stream)));
-        drop(conns);
-        tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
+        let conn = Box::new(Conn::new(id, stream));
+        let stream = conn.stream.clone();
+        conns[index] = Some(conn);
+        (index, id, stream)
     }
 
     /// A connection's reading task found the end.
     pub fn connection_ended(&self, index: ClientIndex, id: ClientId) {
         let ours = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);
         if ours {
-            // What it sent before it left is still run.
-            if !self.turn.borrow().requests.is_empty() {
+            // What it sent before it left is still run, unless the process is about to end.
+            if !self.turn.borrow().requests.is_empty() && !self.finishing.get() {
                 self.run_turn();
             }
             let still = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);
@@ -272,15 +339,22 @@ impl Rim {
                     self.ending_for.set(client);
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
+                Ask::Migrate(shipment) => self.rc().migrate(shipment),
                 Ask::Crash => std::process::abort(),
+                Ask::Fault => crate::structs::process::fault(),
             }
         }
     }
 
     /// The process goes on after all; who asked for its end is told.
     pub fn shutdown_failed(&self) {
+        self.tell_shutdown_failed(&mut self.engine.borrow_mut());
+        self.wake();
+    }
+
+    /// As [`Rim::shutdown_failed`], for who holds the engine.
+    pub fn tell_shutdown_failed(&self, engine: &mut Engine) {
         self.ending.set(None);
-        let mut engine = self.engine.borrow_mut();
         if let Some(index) = self.ending_for.take()
             && engine.clients.contains(index)
         {
@@ -288,7 +362,6 @@ impl Rim {
             engine.clients[index].out.error(b"ERR Errors trying to SHUTDOWN. Check logs.");
             engine.mark_dirty(index);
         }
-        self.wake();
     }
 
     /// Flushes what can be flushed before the process ends.

@@ -1,13 +1,14 @@
 //! From the command line to a running server, and to its end: configuration, log, listeners, the runtime, signals.
 
-use super::rim::Rim;
-use super::{clock, follow, listen, log};
+use super::rim::{Rim, Start};
+use super::tls::settings;
+use super::{clock, crash, follow, listen, log, standing, supervision};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
 use crate::config::{Config, Key};
-use crate::engine::{Engine, Facts, Files, ShutdownHow};
+use crate::engine::{Engine, Facts, Files, ShutdownHow, StartError};
 use crate::persist::{Disk, RealDisk};
-use std::path::Path;
+use crate::structs::process;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,6 +38,11 @@ pub fn main() -> ExitCode {
     serve(startup)
 }
 
+/// How the server was called: the program of its title.
+pub fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "larder".into())
+}
+
 /// Says why the server cannot run, in the log and, when that is a file, on stderr too.
 fn refuse(line: &str) -> ExitCode {
     tracing::warn!("{line}");
@@ -49,14 +55,27 @@ fn serve(startup: Startup) -> ExitCode {
     log::set_level(config.enum_name(Key::Loglevel));
     let dir = String::from_utf8_lossy(config.string(Key::Dir)).into_owned();
     if let Err(error) = std::env::set_current_dir(&dir) {
-        eprint!("{}", origins.blame(Key::Dir, format!("Can't chdir to '{dir}': {error}")));
+        eprint!("{}", origins.blame(Key::Dir, follow::reason_of(&error)));
         return ExitCode::FAILURE;
     }
     let logfile = String::from_utf8_lossy(config.string(Key::Logfile)).into_owned();
     if let Err(error) = log::set_file(&logfile) {
-        eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {error}")));
+        eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {}", follow::reason_of(&error))));
         return ExitCode::FAILURE;
     }
+    if config.boolean(Key::SyslogEnabled) {
+        let ident = String::from_utf8_lossy(config.string(Key::SyslogIdent)).into_owned();
+        log::set_system_logger(Some((ident, config.enum_name(Key::SyslogFacility))));
+    }
+    // No thread is there yet.
+    if let Err(error) = supervision::detach(&config) {
+        return refuse(&format!("Can't go into the background: {error}"));
+    }
+    let config_file = config_file.unwrap_or_default();
+    if config.boolean(Key::SetProcTitle) && process::make_title_writable() {
+        standing::show_title(&config, &program(), &config_file);
+    }
+    crash::watch(&config);
     if let Ok(here) = std::env::current_dir() {
         config.set_dir(here.as_os_str().as_encoded_bytes());
     }
@@ -68,7 +87,7 @@ fn serve(startup: Startup) -> ExitCode {
     let started = clock::unix_us() / 1000;
     let facts = Facts {
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
-        config_file: config_file.unwrap_or_default(),
+        config_file,
         process_id: std::process::id(),
         started_at: UnixMs(started),
         run_id: format!("{:016x}{:016x}{:08x}", seed[1], seed[2], seed[3] as u32),
@@ -80,6 +99,13 @@ fn serve(startup: Startup) -> ExitCode {
     tracing::info!(" PID: {}", std::process::id());
     let max_clients = config.integer(Key::Maxclients).max(1) as usize;
     follow::raise_descriptor_limit(max_clients);
+    let tls = match settings::are_wanted(&config).then(|| settings::server(&config)).transpose() {
+        Ok(tls) => tls,
+        Err(line) => {
+            tracing::warn!("{line}");
+            return refuse("Failed to configure TLS. Check logs for more info.");
+        }
+    };
     let bound = match listen::bind(&config) {
         Ok(bound) => bound,
         Err(line) => return refuse(&line),
@@ -88,17 +114,20 @@ fn serve(startup: Startup) -> ExitCode {
         return refuse("Configured to not listen anywhere, exiting.");
     }
     let pidfile = write_pidfile(&config);
+    if standing::adjust_oom_score(&config).is_err() {
+        tracing::warn!("The out-of-memory score of the process is left as it is");
+    }
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
-    let writes_files = config.boolean(Key::Appendonly) || !config.save_points().is_empty();
-    let _lock = match disk.lock_folder(Path::new(".")) {
-        Ok(lock) => Some(lock),
-        Err(error) if writes_files => return refuse(&error.to_string()),
+    let locked = match follow::lock_working_folder() {
+        Ok(locked) => locked,
+        // Two writers of one log would spoil it.
+        Err(error) if config.boolean(Key::Appendonly) => return refuse(&error.to_string()),
         Err(error) => {
-            // Nothing will be written unless somebody asks for it.
+            // A snapshot is replaced whole, so the last one written stands, as with redis-server.
             tracing::warn!("{error}");
-            None
+            false
         }
     };
     let names = crate::persist::AofNames {
@@ -106,16 +135,33 @@ fn serve(startup: Startup) -> ExitCode {
         folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
         stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
     };
-    crate::persist::folder::remove_leftovers(&*disk, &names);
+    if locked {
+        // Else they may be another server's, at work.
+        crate::persist::folder::remove_leftovers(&*disk, &names);
+    }
     let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
     let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
         Ok(engine) => engine,
-        Err((at, reason)) => {
+        Err(StartError::Renamed(at, reason)) => {
             eprint!("{}", origins.blame_renamed(at, reason));
+            return ExitCode::FAILURE;
+        }
+        Err(StartError::User(at, reason)) => {
+            eprint!("{}", origins.blame_user(at, reason));
+            return ExitCode::FAILURE;
+        }
+        Err(StartError::Users(lines)) => {
+            lines.iter().for_each(|line| tracing::warn!("{line}"));
             return ExitCode::FAILURE;
         }
     };
     tracing::info!("Server initialized");
+    // Who asks for a module needs its commands: better no server than one without them.
+    if let Some(path) = engine.config.modules().first().and_then(|line| line.first()) {
+        let path = String::from_utf8_lossy(path);
+        tracing::warn!("Module {path} failed to load: modules are not supported");
+        return refuse(&format!("Can't load module from {path}: server aborting"));
+    }
     let log = engine.config.boolean(Key::Appendonly);
     if let Err(line) = engine.begin_load(log) {
         return refuse(&line);
@@ -129,7 +175,7 @@ fn serve(startup: Startup) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("Can't create the event loop: {error}")),
     };
-    let code = runtime.block_on(run(engine, bound, executor));
+    let code = runtime.block_on(run(Rim::new(engine, executor, tls), bound));
     if let Some(pidfile) = pidfile {
         let _ = std::fs::remove_file(pidfile);
     }
@@ -137,8 +183,7 @@ fn serve(startup: Startup) -> ExitCode {
     std::process::exit(if code { 0 } else { 1 });
 }
 
-async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> bool {
-    let rim = Rim::new(engine, executor);
+async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
     let unix = !rim.engine.borrow().options.unix_socket.is_empty();
     {
         let engine = rim.engine.borrow();
@@ -149,32 +194,68 @@ async fn run(engine: Engine, bound: listen::Bound, executor: Arc<Notify>) -> boo
         return false;
     }
     rim.engine.borrow_mut().started();
-    if !rim.finish_loading().await {
-        return false;
+    match rim.finish_loading().await {
+        Start::Serving => {}
+        Start::Failed => return false,
+        Start::Ended => return true,
     }
     tracing::info!("Ready to accept connections");
+    supervision::ready(&rim.engine.borrow().config);
     if unix {
         tracing::info!("The server is now ready to accept connections at {}", rim.engine.borrow().options.unix_socket);
     }
     loop {
         rim.execute().await;
         let how = rim.ending.get().unwrap_or_default();
-        // The engine is lent for this alone: whoever is told of a failure needs it again.
-        let finished = rim.engine.borrow_mut().finish(how);
+        rim.finishing.set(true);
+        let finished = finish(&rim, how).await;
+        rim.finishing.set(false);
         match finished {
             Ok(()) => break,
             Err(line) => {
                 tracing::warn!("{line}");
+                tracing::warn!("Errors trying to shut down the server. Check the logs for more information.");
                 rim.shutdown_failed();
             }
         }
     }
+    supervision::stopping(&rim.engine.borrow().config);
     rim.flush_all();
     if let Some(listeners) = rim.listeners.borrow_mut().take() {
         listeners.remove_socket_file();
     }
     tracing::warn!("Redis is now ready to exit, bye bye...");
     true
+}
+
+/// Brings everything to the disk. Nothing is executed meanwhile, but signals are heard. Errors: why the process cannot
+/// end.
+async fn finish(rim: &Rim, how: ShutdownHow) -> Result<(), String> {
+    tracing::warn!("User requested shutdown...");
+    // Each time the engine is lent for a moment: whoever is told of a failure needs it again.
+    let job = rim.engine.borrow_mut().begin_finish(how)?;
+    if let Some(mut job) = job {
+        let saved = loop {
+            match job.poll() {
+                Some(saved) => break saved,
+                None => rim.until_notified().await,
+            }
+        };
+        rim.engine.borrow_mut().last_save_done(saved.map(|_| ()), how)?;
+    }
+    rim.engine.borrow_mut().close_log();
+    Ok(())
+}
+
+/// Ends the process at once, as somebody insists; only what a save has begun is taken away.
+fn exit_now(rim: &Rim) -> ! {
+    tracing::warn!("You insist... exiting now.");
+    let names = match rim.engine.try_borrow() {
+        Ok(engine) => engine.log_names(),
+        Err(_) => std::process::exit(1),
+    };
+    crate::persist::folder::remove_leftovers(&RealDisk::new(), &names);
+    std::process::exit(1)
 }
 
 fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
@@ -187,13 +268,22 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
         let rim = rim.clone();
         tokio::task::spawn_local(async move {
             while signals.recv().await.is_some() {
-                tracing::warn!("Received {name} scheduling shutdown...");
-                tracing::warn!("User requested shutdown...");
-                let how = ShutdownHow::from_bits(rim.engine.borrow().config.bits(directive));
-                if rim.ending.replace(Some(how)).is_some() {
-                    std::process::exit(1);
+                if rim.ending.get().is_some() && name == "SIGINT" {
+                    exit_now(&rim);
                 }
-                rim.wake();
+                let mut engine = rim.engine.borrow_mut();
+                match engine.durability.loading.is_some() {
+                    true => tracing::warn!("Received shutdown signal during loading, scheduling shutdown."),
+                    false => tracing::warn!("Received {name} scheduling shutdown..."),
+                }
+                let how = ShutdownHow::from_bits(engine.config.bits(directive));
+                if engine.debug.pause_cron {
+                    // As in Redis it is for the cron to begin it, and can be taken back until then.
+                    engine.debug.shutdown_held = Some(how);
+                } else {
+                    rim.ending.set(Some(how));
+                    rim.wake();
+                }
             }
         });
     }
@@ -204,7 +294,11 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
 }
 
 fn write_pidfile(config: &Config) -> Option<String> {
-    let path = String::from_utf8_lossy(config.string(Key::Pidfile)).into_owned();
+    const OF_BACKGROUND: &str = "/var/run/redis.pid";
+    let mut path = String::from_utf8_lossy(config.string(Key::Pidfile)).into_owned();
+    if path.is_empty() && supervision::runs_in_background(config) {
+        path = OF_BACKGROUND.to_owned();
+    }
     if path.is_empty() {
         return None;
     }

@@ -10,6 +10,7 @@ use crate::engine::intake::Lookahead;
 use crate::engine::table::CommandId;
 use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::{Parsed, RequestParser, Span};
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 
 /// Where a request's bytes are.
@@ -33,7 +34,7 @@ pub enum What {
 }
 
 /// One request of the turn.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// Who sent it.
     pub client: ClientIndex,
@@ -52,15 +53,17 @@ pub struct Request {
     /// Whether the frame is in the query buffer (an inline request's arguments are not).
     pub frame_in_query: bool,
     /// Its command, once it was looked up.
-    pub command: CommandId,
+    pub command: Cell<CommandId>,
     /// How many of its keys are being fetched into the cache.
-    pub keys: u8,
+    pub keys: Cell<u8>,
+    /// It has run, or was kept for later.
+    pub done: Cell<bool>,
 }
 
 /// Bytes one read takes at most.
-pub const READ_BYTES: usize = 64 * 1024;
+pub const READ_BYTES: usize = 32 * 1024;
 /// Size of the arena: what one turn reads at most before it runs. What is read is then still in the processor's cache.
-const ARENA_BYTES: usize = 256 * 1024;
+const ARENA_BYTES: usize = 512 * 1024;
 /// Requests from which on a turn runs before more is read.
 const MOST_REQUESTS: usize = 1024;
 
@@ -81,11 +84,11 @@ pub struct Turn {
     /// Their arguments.
     pub spans: Vec<Span>,
     /// Keys that are being fetched into the cache.
-    pub ahead: Lookahead,
+    pub ahead: RefCell<Lookahead>,
     /// Texts of protocol errors.
     pub errors: Vec<Vec<u8>>,
     /// Connections whose query buffer holds requests of this turn.
-    pub from_query: Vec<ClientIndex>,
+    pub from_query: RefCell<Vec<ClientIndex>>,
 }
 
 impl Default for Turn {
@@ -96,9 +99,9 @@ impl Default for Turn {
             inline: Vec::new(),
             requests: Vec::new(),
             spans: Vec::new(),
-            ahead: Lookahead::default(),
+            ahead: RefCell::default(),
             errors: Vec::new(),
-            from_query: Vec::new(),
+            from_query: RefCell::default(),
         }
     }
 }
@@ -106,7 +109,12 @@ impl Default for Turn {
 impl Turn {
     /// Whether another read may go into the arena.
     pub fn has_room(&self) -> bool {
-        self.arena.len() - self.used >= READ_BYTES && self.requests.len() < MOST_REQUESTS
+        self.has_room_for(READ_BYTES)
+    }
+
+    /// Whether so many bytes may go into the arena.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.arena.len() - self.used >= bytes && self.requests.len() < MOST_REQUESTS
     }
 
     fn reset(&mut self) {
@@ -120,7 +128,7 @@ impl Turn {
         self.requests.shrink_to(LARGEST_KEPT);
         self.inline.shrink_to(LARGEST_KEPT);
         self.errors.clear();
-        self.from_query.clear();
+        self.from_query.get_mut().clear();
         // One request of a hundred thousand arguments is no reason to keep room for the next.
         self.inline.shrink_to(KEPT_INLINE_BYTES);
         self.spans.shrink_to(KEPT_SPANS);
@@ -149,8 +157,9 @@ impl Turn {
                 spans: 0,
                 frame: (at + start, at + start),
                 frame_in_query: in_query,
-                command: CommandId::MAX,
-                keys: 0,
+                command: Cell::new(CommandId::MAX),
+                keys: Cell::new(0),
+                done: Cell::new(false),
             };
             match parser.parse(&bytes[start..], &mut self.spans, limits) {
                 Parsed::NeedMore => break,
@@ -189,15 +198,14 @@ impl Rim {
     /// Runs everything read, sends replies, and goes on until nobody was unblocked.
     pub fn run_turn(&self) {
         loop {
-            let mut turn = self.turn.borrow_mut();
             let mut engine = self.engine.borrow_mut();
             engine.begin_turn();
             engine.look_at_threads();
             self.release_output(&mut engine);
-            self.run_requests(&mut engine, &mut turn);
+            self.run_requests(&mut engine, &self.turn.borrow(), None);
+            self.end_requests(&mut engine, &mut self.turn.borrow_mut());
             engine.due();
             engine.end_turn();
-            drop(turn);
             let again = self.after_requests(&mut engine);
             if !again {
                 break;
@@ -205,40 +213,59 @@ impl Rim {
         }
     }
 
-    fn run_requests(&self, engine: &mut Engine, turn: &mut Turn) {
-        let mut conns = self.conns.borrow_mut();
-        let mut requests = std::mem::take(&mut turn.requests);
-        let mut ahead = std::mem::take(&mut turn.ahead);
-        ahead.begin(requests.len());
+    /// Runs the requests of a turn that have not run, but for those of one client if its script is running. Nothing is
+    /// borrowed while a request runs: a script that runs for long comes back here for the others' sake.
+    pub(super) fn run_requests(&self, engine: &mut Engine, turn: &Turn, but_for: Option<ClientIndex>) {
+        // Empty when this is called again by a script.
+        let mut ahead = turn.ahead.take();
+        ahead.begin(turn.requests.len());
         let mut looked_at = 0;
-        for at in 0..requests.len() {
-            while looked_at < requests.len() && (looked_at <= at || ahead.is_near()) {
-                Self::look_ahead(engine, turn, &mut requests[looked_at], &conns, &mut ahead);
+        for (at, request) in turn.requests.iter().enumerate() {
+            while looked_at < turn.requests.len() && (looked_at <= at || ahead.is_near()) {
+                Self::look_ahead(engine, turn, &turn.requests[looked_at], &self.conns.borrow(), &mut ahead);
                 looked_at += 1;
             }
-            let request = &requests[at];
-            engine.fetch_ahead(&mut ahead, request.keys);
-            let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { continue };
-            let client = &engine.clients[request.client];
-            if conn.held || client.blocked.is_some() || client.closing() {
-                Self::hold_back(turn, conn, request);
-                continue;
-            }
-            match request.what {
-                What::Request => {
-                    let args = arguments(turn, conn, request);
-                    engine.execute(request.client, args, request.command);
-                    if request.frame_in_query {
-                        conn.executed_to = request.frame.1;
-                    }
-                }
-                What::ProtocolError(at) => {
-                    engine.protocol_error(request.client, &turn.errors[at as usize]);
-                }
+            engine.fetch_ahead(&mut ahead, request.keys.get());
+            if Some(request.client) != but_for && !request.done.replace(true) {
+                self.run_request(engine, turn, request);
             }
         }
-        (turn.requests, turn.ahead) = (requests, ahead);
-        for &index in &turn.from_query {
+        turn.ahead.replace(ahead);
+    }
+
+    fn run_request(&self, engine: &mut Engine, turn: &Turn, request: &Request) {
+        let mut query = Vec::new();
+        {
+            let mut conns = self.conns.borrow_mut();
+            let Some(conn) = conns.get_mut(request.client).and_then(Option::as_mut) else { return };
+            let client = &engine.clients[request.client];
+            if conn.held || client.blocked.is_some() || client.closing() {
+                return Self::hold_back(turn, conn, request);
+            }
+            if request.source == Source::Query {
+                query = std::mem::take(&mut conn.query);
+            }
+        }
+        match request.what {
+            What::Request => engine.execute(request.client, arguments(turn, &query, request), request.command.get()),
+            What::ProtocolError(at) => engine.protocol_error(request.client, &turn.errors[at as usize]),
+        }
+        if request.frame_in_query
+            && let Some(conn) = self.conns.borrow_mut().get_mut(request.client).and_then(Option::as_mut)
+        {
+            if request.source == Source::Query {
+                conn.query = query;
+            }
+            if request.what == What::Request {
+                conn.executed_to = request.frame.1;
+            }
+        }
+    }
+
+    /// The requests of a turn have run: what they were made of is forgotten.
+    pub(super) fn end_requests(&self, engine: &mut Engine, turn: &mut Turn) {
+        let mut conns = self.conns.borrow_mut();
+        for &index in turn.from_query.get_mut().iter() {
             if let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) {
                 conn.after_turn();
                 engine.clients[index].query = conn.sizes();
@@ -248,38 +275,46 @@ impl Rim {
     }
 
     /// Keeps a request of a client that may not go on; its bytes are parsed again when it may.
-    fn hold_back(turn: &mut Turn, conn: &mut Conn, request: &Request) {
-        if !conn.held {
-            conn.held = true;
-        }
+    fn hold_back(turn: &Turn, conn: &mut Conn, request: &Request) {
+        conn.held = true;
         if !request.frame_in_query {
             conn.stash.extend_from_slice(&turn.arena[request.frame.0..request.frame.1]);
-            if !turn.from_query.contains(&request.client) {
-                turn.from_query.push(request.client);
+            let mut from_query = turn.from_query.borrow_mut();
+            if !from_query.contains(&request.client) {
+                from_query.push(request.client);
             }
         }
     }
 
+    /// Notes the keys of a request, to be fetched before it runs.
     #[inline]
-    fn look_ahead(
-        engine: &Engine,
-        turn: &Turn,
-        request: &mut Request,
-        conns: &[Option<Box<Conn>>],
-        ahead: &mut Lookahead,
-    ) {
+    fn look_ahead(engine: &Engine, turn: &Turn, request: &Request, conns: &[Option<Box<Conn>>], ahead: &mut Lookahead) {
+        request.keys.set(0);
         if request.what == What::Request
+            && !request.done.get()
             && let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
             && engine.clients.contains(request.client)
         {
-            let args = arguments(turn, conn, request);
-            (request.command, request.keys) = engine.look_ahead(request.client, args, ahead);
+            let (command, keys) = engine.look_ahead(request.client, arguments(turn, &conn.query, request), ahead);
+            request.command.set(command);
+            request.keys.set(keys);
         }
     }
 
     /// Sends, closes, resumes. Returns whether there are requests again.
     fn after_requests(&self, engine: &mut Engine) -> bool {
         self.do_asks(engine);
+        self.send_and_close(engine);
+        self.reclaim.hand_over(engine.take_garbage(), engine.options.max_memory != 0);
+        let mut again = false;
+        for index in std::mem::take(&mut engine.unblocked) {
+            again |= self.resume(engine, index);
+        }
+        again || !engine.dirty.is_empty() || !engine.closing.is_empty()
+    }
+
+    /// Sends what was written for clients, and closes those that are to be closed.
+    pub(super) fn send_and_close(&self, engine: &mut Engine) {
         let mut dirty = std::mem::take(&mut engine.dirty);
         for index in dirty.drain(..) {
             if engine.clients.contains(index) {
@@ -297,12 +332,6 @@ impl Rim {
         for index in std::mem::take(&mut engine.closing) {
             self.close_if_done(engine, index);
         }
-        self.reclaim.hand_over(engine.take_garbage());
-        let mut again = false;
-        for index in std::mem::take(&mut engine.unblocked) {
-            again |= self.resume(engine, index);
-        }
-        again || !engine.dirty.is_empty() || !engine.closing.is_empty()
     }
 
     /// Parses what a client sent while it was held back.
@@ -326,7 +355,7 @@ impl Rim {
         conn.query = query;
         conn.parsed_to = from + used;
         if used > 0 {
-            turn.from_query.push(index);
+            turn.from_query.get_mut().push(index);
         }
     }
 
@@ -399,10 +428,10 @@ impl Rim {
 }
 
 /// A request's arguments, wherever its bytes are.
-fn arguments<'a>(turn: &'a Turn, conn: &'a Conn, request: &Request) -> Args<'a> {
+fn arguments<'a>(turn: &'a Turn, query: &'a [u8], request: &Request) -> Args<'a> {
     let bytes = match request.source {
         Source::Arena => &turn.arena[request.base..],
-        Source::Query => &conn.query[request.base..],
+        Source::Query => &query[request.base..],
         Source::Inline => &turn.inline[request.base..],
     };
     Args::new(bytes, &turn.spans[request.first_span..request.first_span + request.spans])

@@ -228,7 +228,10 @@ impl Drop for Block {
     fn drop(&mut self) {
         // The sole owner needs no read-modify-write: nobody is left who could change the count.
         if self.is_shared() {
+            // Taken before: others may free it as soon as the share is given up.
+            let bytes = layout(self.capacity()).size();
             if self.header().refs.fetch_sub(1, Ordering::Release) != 1 {
+                super::held::left_behind(bytes);
                 return;
             }
             fence(Ordering::Acquire);

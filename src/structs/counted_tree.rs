@@ -11,6 +11,8 @@
 use smallvec::SmallVec;
 use triomphe::Arc;
 
+use crate::structs::held::own;
+
 /// Rows in a full node.
 const ROWS: usize = 32;
 /// A node away from both ends of the tree has at least so many rows.
@@ -304,7 +306,7 @@ fn descend<T>(kids: &[Kid<T>], rest: &mut usize) -> Option<usize> {
 fn edit<T: Weigh, R>(kid: &mut Kid<T>, ordinal: usize, change: impl FnOnce(&mut T) -> R) -> Option<R> {
     let (old, new, result) = match &mut kid.node {
         Node::Leaf(rows) => {
-            let row = Arc::make_mut(rows).get_mut(ordinal)?;
+            let row = own(rows).get_mut(ordinal)?;
             let result = change(&mut row.item);
             let old = std::mem::replace(&mut row.weight, row.item.weight());
             (old, row.weight, result)
@@ -312,7 +314,7 @@ fn edit<T: Weigh, R>(kid: &mut Kid<T>, ordinal: usize, change: impl FnOnce(&mut 
         Node::Inner(kids) => {
             let mut rest = ordinal;
             let at = descend(kids, &mut rest)?;
-            let below = &mut Arc::make_mut(kids)[at];
+            let below = &mut own(kids)[at];
             let old = below.weight;
             let result = edit(below, rest, change)?;
             (old, below.weight, result)
@@ -328,13 +330,13 @@ fn put<T: Weigh>(kid: &mut Kid<T>, ordinal: usize, row: Row<T>, edge: Edge, grow
     kid.weight += row.weight;
     let split = match &mut kid.node {
         Node::Leaf(rows) => {
-            let rows = Arc::make_mut(rows);
+            let rows = own(rows);
             let right = Kid::leaf(place(rows, ordinal, row, edge)?);
             grown.leaves += 1;
             right
         }
         Node::Inner(kids) => {
-            let kids = Arc::make_mut(kids);
+            let kids = own(kids);
             let mut rest = ordinal;
             let at = descend(kids, &mut rest).unwrap_or_else(|| {
                 rest += kids[kids.len() - 1].items;
@@ -379,13 +381,13 @@ fn place<R>(rows: &mut Rows<R>, at: usize, row: R, edge: Edge) -> Option<Rows<R>
 fn cut<T: Weigh>(kid: &mut Kid<T>, ordinal: usize, edge: Edge, shrunk: &mut Tally) -> Option<T> {
     let row = match &mut kid.node {
         Node::Leaf(rows) => {
-            let row = Arc::make_mut(rows).remove(ordinal);
+            let row = own(rows).remove(ordinal);
             kid.weight -= row.weight;
             kid.items -= 1;
             return Some(row.item);
         }
         Node::Inner(kids) => {
-            let kids = Arc::make_mut(kids);
+            let kids = own(kids);
             let mut rest = ordinal;
             let at = descend(kids, &mut rest)?;
             let kid_edge = edge.of_kid(at, kids.len());
@@ -422,8 +424,8 @@ fn mend<T: Weigh>(kids: &mut [Kid<T>], right: usize) -> bool {
     let (head, tail) = kids.split_at_mut(right);
     let (left, right) = (&mut head[right - 1], &mut tail[0]);
     let joined = match (&mut left.node, &mut right.node) {
-        (Node::Leaf(left), Node::Leaf(right)) => join_or_share(Arc::make_mut(left), Arc::make_mut(right)),
-        (Node::Inner(left), Node::Inner(right)) => join_or_share(Arc::make_mut(left), Arc::make_mut(right)),
+        (Node::Leaf(left), Node::Leaf(right)) => join_or_share(own(left), own(right)),
+        (Node::Inner(left), Node::Inner(right)) => join_or_share(own(left), own(right)),
         _ => unreachable!("siblings are of one kind"),
     };
     left.recount();

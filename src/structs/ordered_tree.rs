@@ -14,6 +14,8 @@ use smallvec::SmallVec;
 use std::borrow::Borrow;
 use triomphe::Arc;
 
+use crate::structs::held::own;
+
 /// Rows in a full node.
 const ROWS: usize = 64;
 /// A node of fewer rows looks for a neighbour to join.
@@ -107,11 +109,11 @@ impl<K: Ord + Clone, V: Clone> OrderedTree<K, V> {
             match node {
                 Node::Leaf(rows) => {
                     let at = place(rows, key).ok()?;
-                    return Some(&mut Arc::make_mut(rows)[at].1);
+                    return Some(&mut own(rows)[at].1);
                 }
                 Node::Inner(kids) => {
                     let at = slot(kids, key);
-                    node = &mut Arc::make_mut(kids)[at].1;
+                    node = &mut own(kids)[at].1;
                 }
             }
         }
@@ -144,8 +146,8 @@ impl<K: Ord + Clone, V: Clone> OrderedTree<K, V> {
         let mut node = self.root.as_mut()?;
         loop {
             match node {
-                Node::Leaf(rows) => return Arc::make_mut(rows).last_mut().map(|(key, value)| (&*key, value)),
-                Node::Inner(kids) => node = &mut Arc::make_mut(kids).last_mut()?.1,
+                Node::Leaf(rows) => return own(rows).last_mut().map(|(key, value)| (&*key, value)),
+                Node::Inner(kids) => node = &mut own(kids).last_mut()?.1,
             }
         }
     }
@@ -262,7 +264,7 @@ enum Put<K, V> {
 fn put<K: Ord + Clone, V: Clone>(node: &mut Node<K, V>, key: K, value: V, is_last: bool) -> Put<K, V> {
     match node {
         Node::Leaf(rows) => {
-            let rows = Arc::make_mut(rows);
+            let rows = own(rows);
             match place(rows, &key) {
                 Ok(at) => Put::Replaced(std::mem::replace(&mut rows[at].1, value)),
                 Err(at) => match put_row(rows, at, (key, value), is_last) {
@@ -272,7 +274,7 @@ fn put<K: Ord + Clone, V: Clone>(node: &mut Node<K, V>, key: K, value: V, is_las
             }
         }
         Node::Inner(kids) => {
-            let kids = Arc::make_mut(kids);
+            let kids = own(kids);
             let at = slot(kids, &key);
             let is_last = is_last && at + 1 == kids.len();
             match put(&mut kids[at].1, key, value, is_last) {
@@ -312,7 +314,7 @@ fn cut<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(node: &mut Node<K,
     match node {
         Node::Leaf(rows) => {
             let at = place(rows, key).ok()?;
-            let rows = Arc::make_mut(rows);
+            let rows = own(rows);
             let (_, value) = rows.remove(at);
             if rows.capacity() > 4 * rows.len() {
                 rows.shrink_to(2 * rows.len());
@@ -321,7 +323,7 @@ fn cut<K: Ord + Clone + Borrow<Q>, V: Clone, Q: Ord + ?Sized>(node: &mut Node<K,
         }
         Node::Inner(kids) => {
             let at = slot(kids, key);
-            let kids = Arc::make_mut(kids);
+            let kids = own(kids);
             let value = cut(&mut kids[at].1, key)?;
             let left = kids[at].1.rows();
             if left == 0 {
@@ -341,12 +343,12 @@ fn join<K: Ord + Clone, V: Clone>(kids: &mut Vec<(K, Node<K, V>)>, right: usize)
     }
     let (bound, from) = kids.remove(right);
     match (&mut kids[right - 1].1, from) {
-        (Node::Leaf(to), Node::Leaf(mut from)) => Arc::make_mut(to).append(Arc::make_mut(&mut from)),
+        (Node::Leaf(to), Node::Leaf(mut from)) => own(to).append(own(&mut from)),
         (Node::Inner(to), Node::Inner(mut from)) => {
-            let from = Arc::make_mut(&mut from);
+            let from = own(&mut from);
             // As a first child it may hold keys below its own bound.
             from[0].0 = bound;
-            Arc::make_mut(to).append(from);
+            own(to).append(from);
         }
         _ => unreachable!("siblings are of one kind"),
     }

@@ -1,6 +1,137 @@
 //! The few calls to the operating system that the standard library lacks: limits and names of the process.
 #![allow(unsafe_code)]
 
+use std::sync::Mutex;
+
+/// What `ps` shows of the process, once it has a place of its own: the kernel reads it up to the first zero byte.
+static TITLE: Mutex<Option<&'static mut [u8]>> = Mutex::new(None);
+
+/// Gives the process's title a place that can be written, in the stead of the command line. To be called once, while
+/// there is one thread. Whether the system allows it; else the title stays the command line.
+pub fn make_title_writable() -> bool {
+    const PLACE_BYTES: usize = 4096;
+    /// `struct prctl_mm_map` of the kernel's interface.
+    #[repr(C)]
+    struct Map {
+        code: [u64; 2],
+        data: [u64; 2],
+        brk: [u64; 2],
+        stack: u64,
+        args: [u64; 2],
+        env: [u64; 2],
+        auxv: u64,
+        auxv_size: u32,
+        exe_fd: u32,
+    }
+    const PR_SET_MM: libc::c_int = 35;
+    const PR_SET_MM_MAP: libc::c_ulong = 14;
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return false };
+    // The fields behind the name, which is in brackets and may hold anything; the first of them is the third.
+    let Some((_, fields)) = stat.rsplit_once(')') else { return false };
+    let fields: Vec<u64> = fields.split_ascii_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+    let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
+    let Ok(command_line) = std::fs::read("/proc/self/cmdline") else { return false };
+    let place = vec![0; PLACE_BYTES].leak();
+    let shown = command_line.len().min(PLACE_BYTES - 2);
+    place[..shown].copy_from_slice(&command_line[..shown]);
+    // A last byte that is not zero tells the kernel that this is a title, which ends before.
+    place[PLACE_BYTES - 1] = 1;
+    let start = place.as_ptr() as u64;
+    let map = Map {
+        code: [field(26), field(27)],
+        data: [field(45), field(46)],
+        // SAFETY: sbrk(0) only tells where the break is.
+        brk: [field(47), unsafe { libc::sbrk(0) } as u64],
+        stack: field(28),
+        args: [start, start + PLACE_BYTES as u64],
+        env: [field(50), field(51)],
+        auxv: 0,
+        auxv_size: 0,
+        exe_fd: u32::MAX,
+    };
+    // SAFETY: the map is what the kernel has now, but for the arguments, which are memory that is never freed; the
+    // kernel checks it, and changes all of it or nothing. With one thread the break cannot have moved meanwhile.
+    let changed = unsafe {
+        libc::prctl(PR_SET_MM, PR_SET_MM_MAP, &raw const map as libc::c_ulong, size_of::<Map>() as libc::c_ulong, 0)
+    };
+    if changed != 0 {
+        return false;
+    }
+    *TITLE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(place);
+    true
+}
+
+/// Changes what `ps` shows of the process, where it can be changed.
+pub fn set_title(title: &str) {
+    if let Some(place) = &mut *TITLE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        let room = place.len() - 2;
+        let shown = title.len().min(room);
+        place[..shown].copy_from_slice(&title.as_bytes()[..shown]);
+        place[shown..=room].fill(0);
+    }
+}
+
+/// Goes on in a child process with a session of its own and without terminal; the caller's process ends here. To be
+/// called while there is one thread.
+pub fn into_background() -> std::io::Result<()> {
+    // SAFETY: with one thread the child has all of the process, and no lock is held by a thread it lacks.
+    match unsafe { libc::fork() } {
+        -1 => return Err(std::io::Error::last_os_error()),
+        0 => {}
+        _ => std::process::exit(0),
+    }
+    // SAFETY: setsid takes no pointers; a child leads no group, so it cannot fail.
+    unsafe { libc::setsid() };
+    let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let descriptor = std::os::fd::AsRawFd::as_raw_fd(&nothing);
+    for standard in 0..=2 {
+        // SAFETY: both are descriptors, the first open until the end of this function.
+        unsafe { libc::dup2(descriptor, standard) };
+    }
+    Ok(())
+}
+
+/// Has `report` called, once, when the process is about to end by a signal that tells of a fault: segmentation, bus,
+/// arithmetic, illegal instruction, abort. Afterwards the process ends by the same signal.
+pub fn on_crash(report: fn(i32)) {
+    const FAULTS: [libc::c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
+    static REPORT: Mutex<Option<fn(i32)>> = Mutex::new(None);
+    extern "C" fn crashed(signal: libc::c_int) {
+        // SAFETY: alarm takes no pointers. What the report needs may be held by the code that crashed; then the alarm
+        // ends the process.
+        unsafe { libc::alarm(30) };
+        if let Ok(Some(report)) = REPORT.try_lock().map(|mut report| report.take()) {
+            report(signal);
+        }
+        // SAFETY: raise takes no pointers; the handler was reset to the default when it was entered.
+        unsafe { libc::raise(signal) };
+    }
+    if let Ok(mut held) = REPORT.lock() {
+        *held = Some(report);
+    }
+    let handler: extern "C" fn(libc::c_int) = crashed;
+    // SAFETY: sigaction is plain data, for which all zeros are valid.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_NODEFER | libc::SA_RESETHAND | libc::SA_ONSTACK;
+    for signal in FAULTS {
+        // SAFETY: the action is whole and its handler lives as long as the process; the old one is not wanted.
+        unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
+    }
+}
+
+/// Ends the process as an access to memory that is not there does.
+pub fn fault() {
+    // SAFETY: raise takes no pointers.
+    unsafe { libc::raise(libc::SIGSEGV) };
+}
+
+/// Stops the process until it is continued.
+pub fn stop_self() {
+    // SAFETY: raise takes no pointers.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
 /// Raises the limit of open files to `wanted` if it is lower and the system allows; returns the limit now in force.
 pub fn raise_open_files(wanted: u64) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -75,6 +206,15 @@ pub fn system_name() -> String {
     format!("{} {} {}", text(&name.sysname), text(&name.release), text(&name.machine))
 }
 
+/// Seconds that the local time is ahead of UTC at this moment.
+pub fn seconds_east(unix_seconds: i64) -> i64 {
+    // SAFETY: tm is plain numbers and a pointer, for which all zeros are valid.
+    let mut local: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid; the environment, which may name the zone, is not changed while threads run.
+    let filled = unsafe { libc::localtime_r(&(unix_seconds as libc::time_t), &mut local) };
+    if filled.is_null() { 0 } else { local.tm_gmtoff as i64 }
+}
+
 /// Physical memory in bytes.
 pub fn total_memory() -> u64 {
     // SAFETY: sysconf takes no pointers.
@@ -107,4 +247,13 @@ fn seconds_of(who: libc::c_int) -> (f64, f64) {
     }
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
     (seconds(usage.ru_stime), seconds(usage.ru_utime))
+}
+
+/// Which of these descriptors have something to be read, or have ended. Descriptors that are not open have nothing.
+pub fn poll_readable(descriptors: &[i32]) -> Vec<bool> {
+    let mut polled: Vec<libc::pollfd> =
+        descriptors.iter().map(|&fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
+    // SAFETY: `polled` is a valid, writable array of as many entries as are told; poll(2) accepts any descriptor.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, 0) };
+    polled.iter().map(|entry| ready > 0 && entry.revents & (libc::POLLIN | libc::POLLHUP) != 0).collect()
 }

@@ -445,7 +445,10 @@ impl<P: Clone> Drop for Record<P> {
     fn drop(&mut self) {
         // A sole owner needs no locked instruction: nobody else can raise the count.
         if !self.is_unique() {
+            // Taken before: others may free it as soon as the share is given up.
+            let bytes = self.shape().layout::<P>().size();
             if self.header().refs.fetch_sub(1, Ordering::Release) != 1 {
+                super::held::left_behind(bytes);
                 return;
             }
             fence(Ordering::Acquire);

@@ -17,6 +17,8 @@ use std::ops::Range;
 use smallvec::SmallVec;
 use triomphe::Arc;
 
+use crate::structs::held::own;
+
 mod iter;
 mod node;
 
@@ -210,9 +212,9 @@ impl<M: Member> ScoreTree<M> {
         let mut node = self.root.as_mut();
         for &slot in path {
             match node {
-                Some(Node::Inner(inner)) => node = Some(Arc::make_mut(inner).kid_mut(usize::from(slot))),
+                Some(Node::Inner(inner)) => node = Some(own(inner).kid_mut(usize::from(slot))),
                 Some(Node::Leaf(leaf)) => {
-                    Arc::make_mut(leaf).scores[usize::from(slot)] = new_score;
+                    own(leaf).scores[usize::from(slot)] = new_score;
                     return true;
                 }
                 None => return false,
@@ -436,7 +438,7 @@ fn put<M: Member>(
         Node::Inner(inner) => inner,
     };
     let full_inner = {
-        let inner = Arc::make_mut(inner);
+        let inner = own(inner);
         let at = {
             let bytes = member.bytes();
             inner.partition(&|s, m: &M| order(s, m, score, bytes).is_le())
@@ -463,7 +465,7 @@ fn put_in_leaf<M: Member>(shared: &mut Arc<Leaf<M>>, score: f64, member: M, edge
         shared.partition(&|s, m: &M| order(s, m, score, bytes).is_lt())
     };
     if !shared.is_full() {
-        Arc::make_mut(shared).insert(at, score, member);
+        own(shared).insert(at, score, member);
         return None;
     }
     if edge.right && at == shared.len {
@@ -479,7 +481,7 @@ fn put_in_leaf<M: Member>(shared: &mut Arc<Leaf<M>>, score: f64, member: M, edge
         let first = owned(right.entry(0)).expect("a full leaf has a first entry");
         return Some(Split { first, count: right.len, right: Node::Leaf(right) });
     }
-    let leaf = Arc::make_mut(shared);
+    let leaf = own(shared);
     let middle = node::LEAF_ROWS / 2;
     let mut right = leaf.split_off(middle);
     if at <= middle {
@@ -499,7 +501,7 @@ fn split_inner<M: Member>(shared: &mut Arc<Inner<M>>, at: usize, split: Split<M>
         right.insert(0, None, count, kid);
         return Split { first, count, right: Node::Inner(Arc::new(right)) };
     }
-    let inner = Arc::make_mut(shared);
+    let inner = own(shared);
     if edge.left && at == 0 {
         let mut left = Inner::new();
         let left_count = std::mem::replace(&mut inner.counts[0], count);
@@ -533,7 +535,7 @@ fn cut<M: Member>(
     let at = usize::from(at);
     let inner = match node {
         Node::Leaf(leaf) => {
-            let leaf = Arc::make_mut(leaf);
+            let leaf = own(leaf);
             let count = count.min(leaf.len - at);
             for slot in at..at + count {
                 if let Some(member) = leaf.members[slot].take() {
@@ -543,7 +545,7 @@ fn cut<M: Member>(
             leaf.close(at, count);
             return (count, at == 0);
         }
-        Node::Inner(inner) => Arc::make_mut(inner),
+        Node::Inner(inner) => own(inner),
     };
     let kid_edge = edge.of_kid(at, inner.len);
     let (removed, first_changed) = cut(inner.kid_mut(at), below, count, kid_edge, shrunk, visit);

@@ -154,7 +154,10 @@ impl<H: Copy> Drop for ThinBytes<H> {
     fn drop(&mut self) {
         // A sole owner needs no locked instruction: nobody else can raise the count.
         if !self.is_unique() {
+            // Taken before: others may free it as soon as the share is given up.
+            let bytes = self.alloc_bytes();
             if self.refs().fetch_sub(1, Ordering::Release) != 1 {
+                super::held::left_behind(bytes);
                 return;
             }
             fence(Ordering::Acquire);

@@ -57,9 +57,13 @@ const SENSES: Senses = Senses {
     usage: Usage::default,
     used_memory: alloc::used_bytes,
     purge_memory: || {},
+    serve_others: |_| {},
     sleep: |_| {},
     prepare: |_, _, _| Ok(Prepared::default()),
-    rewrite_config: |_, _| Err("there is no such file".to_owned()),
+    rewrite_config: |_, _, _| Err("there is no such file".to_owned()),
+    read_file: |_| Err("there is no such file".to_owned()),
+    replace_file: |_, _| Err("there is no such file".to_owned()),
+    random_bytes: |_| Err("nothing is left to chance".to_owned()),
 };
 
 /// Runs all requests of a log's files, in their order. Errors: a line with file and offset.
@@ -69,8 +73,7 @@ pub(super) fn replay(console: &Console, parts: &[Part]) -> Result<Replayed, Stri
     let view =
         Arc::new(View { files: Mutex::default(), real: RealDisk::new(), bar: console.bar(), cut: Default::default() });
     let files = Files { disk: view.clone(), notify: Arc::new(|| {}) };
-    let mut engine =
-        Engine::new(config, Facts::default(), SENSES, files, 0).map_err(|(_, reason)| reason.to_owned())?;
+    let mut engine = Engine::new(config, Facts::default(), SENSES, files, 0).map_err(|error| format!("{error:?}"))?;
     let names = engine.log_names();
     let mut manifest = Manifest::default();
     let mut total = 0;

@@ -123,3 +123,38 @@ fn debug_is_refused_unless_it_is_enabled() {
     let s = Server::with(&["--enable-debug-command", "no"]);
     s.connect().fails("DEBUG DIGEST", "ERR DEBUG command not allowed");
 }
+
+#[test]
+fn hits_and_misses_are_counted_as_the_reference_counts_them() {
+    let s = Server::start();
+    let mut c = s.connect();
+    for request in ["SET s foo", "RPUSH l a b c", "SADD st a b c", "XADD x 1-1 a b", "XGROUP CREATE x grp 0"] {
+        c.call(request);
+    }
+    let figures = |c: &mut Conn| -> (u64, u64) {
+        let info = c.call("INFO stats").text();
+        let field = |name: &str| {
+            info.lines().find_map(|line| line.strip_prefix(name)).expect("the field").parse().expect("a number")
+        };
+        (field("keyspace_hits:"), field("keyspace_misses:"))
+    };
+    for (request, hits, misses) in [
+        ("GET s", 1, 0),
+        ("GET none", 0, 1),
+        ("EXISTS s none", 1, 1),
+        ("LPOP l 0", 0, 0),
+        ("LPOP l", 0, 0),
+        ("SPOP st 2", 0, 0),
+        ("SPOP none 2", 0, 0),
+        ("OBJECT ENCODING s", 1, 0),
+        ("OBJECT IDLETIME none", 0, 1),
+        ("XACK x grp 9-9", 1, 0),
+        ("XACK none grp 9-9", 0, 1),
+        ("MEMORY USAGE s", 0, 0),
+    ] {
+        let before = figures(&mut c);
+        c.call(request);
+        let after = figures(&mut c);
+        assert_eq!((after.0 - before.0, after.1 - before.1), (hits, misses), "{request}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::{Server, eventually};
+use crate::support::{Server, eventually, is_reference};
 
 #[test]
 fn a_request_longer_than_the_query_buffer_limit_ends_the_connection() {
@@ -113,4 +113,76 @@ fn many_connections_at_once_are_all_served() {
     let mut seen: Vec<i64> = clients.iter_mut().map(|c| c.read().int()).collect();
     seen.sort_unstable();
     assert_eq!(seen, (1..=500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reply_of_any_length_ends_at_the_output_limit() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("HSET hash field value", ":1");
+    c.is("SADD set member", ":1");
+    c.is("ZADD sorted 1 member", ":1");
+    c.fails("HRANDFIELD hash -999999999", "ERR value is out of range");
+    c.call_bytes(&[b"CONFIG", b"SET", b"client-output-buffer-limit", b"normal 1mb 0 0"]);
+    for request in
+        ["HRANDFIELD hash -999999999", "SRANDMEMBER set -999999999", "ZRANDMEMBER sorted -999999999 WITHSCORES"]
+    {
+        let mut greedy = s.connect();
+        greedy.send(request);
+        greedy.closed();
+    }
+    c.is("PING", "+PONG");
+}
+
+#[test]
+fn client_list_tells_what_of_a_request_is_there() {
+    let s = Server::start();
+    let (mut half, mut c) = (s.connect(), s.connect());
+    half.is("CLIENT SETNAME half", "+OK");
+    half.raw(b"*3\r\n$3\r\nSET\r\n$100000\r\n");
+    half.raw(&vec![b'k'; 100_000]);
+    half.raw(b"\r\n$300000\r\n");
+    half.raw(&vec![b'v'; 200_000]);
+    let field = |c: &mut crate::support::Conn, name: &str| -> usize {
+        let list = c.call("CLIENT LIST").text();
+        let line = list.lines().find(|line| line.contains(" name=half ")).expect("it is connected").to_owned();
+        line.split(' ')
+            .find_map(|field| field.strip_prefix(&format!("{name}=")))
+            .expect("the field")
+            .parse()
+            .expect("a number")
+    };
+    eventually("all has arrived", || field(&mut c, "qbuf") == 200_000);
+    assert!((100_000..100_100).contains(&field(&mut c, "argv-mem")));
+    assert!((300_000..420_000).contains(&field(&mut c, "tot-mem")), "{}", field(&mut c, "tot-mem"));
+    half.raw(&vec![b'v'; 100_000]);
+    half.raw(b"\r\n");
+    half.reads("+OK");
+    assert_eq!(field(&mut c, "qbuf"), 0);
+}
+
+#[test]
+fn reply_buffers_stay_with_clients_when_debug_says_so() {
+    if is_reference() {
+        println!("the reference always keeps them");
+        return;
+    }
+    let s = Server::start();
+    let (mut named, mut c) = (s.connect(), s.connect());
+    named.is("CLIENT SETNAME named", "+OK");
+    let own_buffer = |c: &mut crate::support::Conn| {
+        let list = c.call("CLIENT LIST").text();
+        list.lines().any(|line| line.contains(" name=named ") && !line.contains(" rbs=0 "))
+    };
+    assert!(!own_buffer(&mut c));
+    c.is("DEBUG REPLYBUFFER RESIZING 0", "+OK");
+    named.is("PING", "+PONG");
+    assert!(own_buffer(&mut c));
+    c.is("DEBUG REPLYBUFFER RESIZING 1", "+OK");
+    named.is("PING", "+PONG");
+    assert!(!own_buffer(&mut c));
+    c.fails(
+        "DEBUG REPLYBUFFER PEAK-RESET-TIME 100",
+        "ERR unknown subcommand or wrong number of arguments for 'REPLYBUFFER'.",
+    );
 }

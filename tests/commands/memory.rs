@@ -141,3 +141,153 @@ fn object_freq_answers_only_under_an_lfu_policy() {
     assert!(c.call("OBJECT FREQ k").int() > 0);
     c.fails("OBJECT IDLETIME k", "ERR An LFU maxmemory policy is selected");
 }
+
+/// Keys with names of a thousand bytes and values of one, whose eviction tells others much and frees little.
+fn long_names(c: &mut Conn, n: usize) -> Vec<String> {
+    let names: Vec<String> = (0..n).map(|i| format!("{i}{}", "x".repeat(1000))).collect();
+    names.iter().for_each(|name| c.is(&format!("SET {name} v"), "+OK"));
+    names
+}
+
+#[test]
+fn telling_others_of_evicted_keys_evicts_no_further_ones() {
+    let s = Server::with(&["--notify-keyspace-events", "KEA"]);
+    let mut c = s.connect();
+    let mut subscriber = s.connect();
+    subscriber.is("PSUBSCRIBE __key*", r#"["psubscribe", "__key*", :1]"#);
+    let mut readers: Vec<Conn> = (0..10).map(|_| s.connect3()).collect();
+    let names = long_names(&mut c, 300);
+    for reader in &mut readers {
+        reader.is("CLIENT TRACKING on", "+OK");
+        names.iter().for_each(|name| reader.is(&format!("GET {name}"), r#""v""#));
+    }
+    c.is("CONFIG SET maxmemory-policy allkeys-random", "+OK");
+    let limit = used(&mut c) - 40_000;
+    c.is(&format!("CONFIG SET maxmemory {limit}"), "+OK");
+    let gone = evicted(&mut c);
+    assert!((5..=60).contains(&gone), "{gone} of 300 keys went for 40000 bytes");
+    let left = c.call("DBSIZE").int() as u64;
+    assert!(300 - left >= gone && left > 200, "{left} keys are left");
+}
+
+#[test]
+fn a_lower_maxmemory_takes_effect_without_a_further_command() {
+    let s = Server::with(&["--notify-keyspace-events", "Ee"]);
+    let mut c = s.connect();
+    let mut subscriber = s.connect();
+    subscriber.is("PSUBSCRIBE __keyevent*", r#"["psubscribe", "__keyevent*", :1]"#);
+    fill(&mut c, "k", 1000, false);
+    c.is("CONFIG SET maxmemory-policy allkeys-lru", "+OK");
+    let limit = used(&mut c) - 100_000;
+    c.is(&format!("CONFIG SET maxmemory {limit}"), "+OK");
+    let told = subscriber.read().to_string();
+    assert!(told.contains("__keyevent@0__:evicted"), "{told}");
+}
+
+#[test]
+fn big_values_on_their_way_out_cost_no_further_keys() {
+    let s = Server::start();
+    let mut c = s.connect();
+    let value = vec![b'v'; 100];
+    for list in 0..20 {
+        let key = format!("list{list}");
+        let mut words: Vec<&[u8]> = vec![b"RPUSH", key.as_bytes()];
+        words.extend(std::iter::repeat_n(value.as_slice(), 20_000));
+        assert_eq!(c.call_bytes(&words).int(), 20_000);
+    }
+    c.is("CONFIG SET maxmemory-policy allkeys-random", "+OK");
+    let limit = used(&mut c) - 1_000_000;
+    c.is(&format!("CONFIG SET maxmemory {limit}"), "+OK");
+    for _ in 0..50 {
+        c.is("PING", "+PONG");
+    }
+    assert_eq!(evicted(&mut c), 1, "one list of two megabytes is enough");
+}
+
+#[test]
+fn clients_go_before_keys_do() {
+    let s = Server::with(&["--maxmemory-clients", "3mb", "--maxmemory-policy", "allkeys-lru"]);
+    let mut c = s.connect();
+    c.is("CLIENT NO-EVICT on", "+OK");
+    (0..50).for_each(|key| c.is(&format!("SETRANGE {key} 99999 x"), ":100000"));
+    c.is("CONFIG SET maxmemory 11mb", "+OK");
+    // Halves of requests, as large as they may be all together only without keys.
+    let half = [b"*2\r\n$1000000\r\n".as_slice(), &vec![b'x'; 500_000]].concat();
+    let mut greedy: Vec<Conn> = (0..20).map(|_| s.connect()).collect();
+    for client in &mut greedy {
+        // One that was evicted meanwhile takes no more.
+        let _ = client.try_raw(&half);
+    }
+    c.is("DBSIZE", ":50");
+    eventually("clients are evicted", || {
+        c.call("INFO stats").text().lines().any(|l| l.starts_with("evicted_clients:") && l != "evicted_clients:0")
+    });
+    assert_eq!(evicted(&mut c), 0);
+}
+
+#[test]
+fn small_integers_count_as_shared_unless_eviction_looks_at_their_use() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("SET k 1", "+OK");
+    c.is("OBJECT REFCOUNT k", ":2147483647");
+    c.is("CONFIG SET maxmemory-policy allkeys-lru", "+OK");
+    c.is("OBJECT REFCOUNT k", ":2147483647");
+    c.is("CONFIG SET maxmemory 1gb", "+OK");
+    c.is("OBJECT REFCOUNT k", ":1");
+    c.is("CONFIG SET maxmemory-policy allkeys-random", "+OK");
+    c.is("OBJECT REFCOUNT k", ":2147483647");
+}
+
+/// The first part of a request for one word of `whole` bytes: a query buffer that grows and is not done.
+fn unfinished(c: &mut Conn, whole: usize, part: usize) {
+    let mut bytes = format!("*2\r\n$4\r\nECHO\r\n${whole}\r\n").into_bytes();
+    bytes.resize(bytes.len() + part, b'x');
+    // A server that closes in between is what some callers wait for.
+    let _ = c.try_raw(&bytes);
+}
+
+#[test]
+fn the_client_that_holds_most_is_evicted_and_no_evict_saves_from_it() {
+    let s = Server::start();
+    let (mut admin, mut small, mut saved) = (s.connect(), s.connect(), s.connect());
+    admin.is("CLIENT NO-EVICT on", "+OK");
+    saved.is("CLIENT NO-EVICT on", "+OK");
+    saved.is("CLIENT SETNAME saved", "+OK");
+    unfinished(&mut saved, 2_000_000, 1_000_000);
+    eventually("the server has read it", || {
+        let list = admin.call("CLIENT LIST").text();
+        let line = list.lines().find(|l| l.contains("name=saved")).expect("it is not evicted");
+        assert!(line.contains(" flags=e "), "{line}");
+        let held = line.split("qbuf=").nth(1).and_then(|l| l.split(' ').next()).expect("a figure");
+        held.parse::<u64>().expect("a number") >= 1_000_000
+    });
+    admin.is("CONFIG SET maxmemory-clients 6000000", "+OK");
+    let mut large = s.connect();
+    unfinished(&mut large, 8_000_000, 7_000_000);
+    large.closed();
+    eventually("it is counted", || admin.call("INFO stats").text().contains("evicted_clients:1\r\n"));
+    small.is("PING", "+PONG");
+    // What a protected client holds counts all the same: others go for it.
+    admin.is("CONFIG SET maxmemory-clients 500000", "+OK");
+    small.closed();
+    saved.raw(&b"y".repeat(1_000_000));
+    saved.raw(b"\r\n");
+    assert_eq!(saved.read().text().len(), 2_000_000);
+    admin.is("CONFIG SET maxmemory-clients 6000000", "+OK");
+    // Without its protection it goes with the next large request.
+    saved.is("CLIENT NO-EVICT off", "+OK");
+    unfinished(&mut saved, 8_000_000, 7_000_000);
+    saved.closed();
+    eventually("it is counted too", || admin.call("INFO stats").text().contains("evicted_clients:3\r\n"));
+}
+
+#[test]
+fn the_allocator_tells_of_itself() {
+    let s = Server::start();
+    let mut c = s.connect();
+    // What it says is its own affair; that it says something is not.
+    assert!(!c.call("MEMORY MALLOC-STATS").text().is_empty());
+    c.is("MEMORY PURGE", "+OK");
+    c.fails("MEMORY NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try MEMORY HELP.");
+}

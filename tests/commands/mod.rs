@@ -9,6 +9,8 @@ mod networking;
 mod notifications;
 mod pipelines;
 mod pubsub;
+mod rust_clients;
+mod scripts;
 mod server_control;
 mod streams;
 mod tracking;

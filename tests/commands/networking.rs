@@ -56,6 +56,19 @@ fn a_wrong_directive_is_an_error_at_start() {
     }
 }
 
+#[test]
+fn a_start_that_cannot_be_says_why_in_the_systems_words() {
+    let (status, out) = run_to_end(&["--port", "0", "--dir", "/nowhere/at/all"]);
+    assert!(!status.success() && out.contains(">>> 'dir \"/nowhere/at/all\"'\nNo such file or directory\n"), "{out}");
+    let (status, out) = run_to_end(&["--port", "0", "--slaveof"]);
+    assert!(!status.success() && out.contains(">>> 'slaveof'\nwrong number of arguments\n"), "{out}");
+    let socket = std::env::temp_dir().join(format!("larder-module-{}.socket", std::process::id()));
+    let socket = socket.to_string_lossy();
+    let (status, out) =
+        run_to_end(&["--port", "0", "--unixsocket", &socket, "--save", "", "--loadmodule", "/no/such.so"]);
+    assert!(!status.success() && out.contains("Can't load module from /no/such.so: server aborting"), "{out}");
+}
+
 /// An address of this machine that is not the loopback one, when there is any.
 fn outward_address() -> Option<Ipv4Addr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;

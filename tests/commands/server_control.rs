@@ -1,6 +1,6 @@
 //! The server's own life: SHUTDOWN and signals, CONFIG SET and REWRITE, INFO, DEBUG, SLOWLOG, the command table.
 
-use crate::support::{Server, run_to_end};
+use crate::support::{Conn, Server, eventually, is_reference, run_to_end};
 
 #[test]
 fn shutdown_nosave_ends_with_status_zero() {
@@ -43,6 +43,197 @@ fn shutdown_save_writes_what_the_next_start_reads() {
     let mut c = s.connect();
     c.is("GET k", r#""v""#);
     c.is("LRANGE l 0 -1", r#"["a", "b", "c"]"#);
+}
+
+#[test]
+fn debug_writes_every_directive_to_the_file_and_the_next_start_reads_the_same() {
+    let s = Server::with_file("# ours\nmaxmemory 100mb\nsave 10 1\n");
+    let mut c = s.connect();
+    c.is("CONFIG SET list-compress-depth 3", "+OK");
+    c.is("DEBUG CONFIG-REWRITE-FORCE-ALL", "+OK");
+    let text = std::fs::read_to_string(s.dir().join("larder.conf")).unwrap();
+    assert!(text.starts_with("# ours\nmaxmemory 100mb\n"), "{text}");
+    for line in ["hz 10", "list-compress-depth 3", "appendonly no", "proto-max-bulk-len 512mb"] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in {text}");
+    }
+    let directives = |c: &mut Conn| {
+        let all = c.call("CONFIG GET *").to_string();
+        // The port is another one after the restart.
+        all.split(", ").filter(|word| word.parse::<u16>().is_err()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = directives(&mut c);
+    let s = s.restart(Some("larder.conf"), &[]);
+    assert_eq!(directives(&mut s.connect()), before);
+    Server::start()
+        .connect()
+        .is("DEBUG CONFIG-REWRITE-FORCE-ALL", "-ERR CONFIG-REWRITE-FORCE-ALL failed: No such file or directory");
+}
+
+#[test]
+fn flushall_leaves_no_snapshot_of_what_it_removed() {
+    let s = Server::with(&["--save", "3600", "1"]);
+    let mut c = s.connect();
+    c.is("SET k v", "+OK");
+    c.is("SAVE", "+OK");
+    c.is("SET k w", "+OK");
+    c.is("FLUSHALL", "+OK");
+    assert!(c.call("INFO persistence").text().contains("\r\nrdb_changes_since_last_save:0\r\n"));
+    c.is("SET other v", "+OK");
+    c.is("MULTI", "+OK");
+    c.is("FLUSHALL", "+QUEUED");
+    c.is("DBSIZE", "+QUEUED");
+    c.is("EXEC", "[+OK, :0]");
+    let s = s.restart(None, &["--save", "3600", "1"]);
+    s.connect().is("DBSIZE", ":0");
+}
+
+#[test]
+fn a_second_sigint_does_not_wait_for_the_last_snapshot() {
+    let mut s = Server::with(&["--save", "3600", "1"]);
+    let mut c = s.connect();
+    c.is("DEBUG POPULATE 1000", "+OK");
+    c.is("CONFIG SET rdb-key-save-delay 100000", "+OK");
+    s.signal("INT");
+    let half_written = || {
+        std::fs::read_dir(s.dir())
+            .is_ok_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("temp-")))
+    };
+    eventually("the last snapshot is being written", half_written);
+    s.signal("INT");
+    assert_eq!(s.ends().code(), Some(1), "{}", s.log());
+    assert!(s.log().contains("You insist... exiting now."), "{}", s.log());
+    let left: Vec<_> = std::fs::read_dir(s.dir()).unwrap().flatten().map(|file| file.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("temp-")), "{left:?}");
+}
+
+#[test]
+fn a_shutdown_that_is_held_can_be_aborted() {
+    let mut s = Server::start();
+    let mut c = s.connect();
+    c.is("DEBUG PAUSE-CRON 1", "+OK");
+    s.signal("TERM");
+    eventually("the signal arrives", || s.log().contains("Received SIGTERM"));
+    c.is("SHUTDOWN ABORT", "+OK");
+    assert!(s.log().contains("Shutdown manually aborted."), "{}", s.log());
+    c.is("SHUTDOWN ABORT", "-ERR No shutdown in progress.");
+    c.is("DEBUG PAUSE-CRON 0", "+OK");
+    c.is("PING", "+PONG");
+    c.is("DEBUG PAUSE-CRON 1", "+OK");
+    s.signal("INT");
+    eventually("the signal arrives", || s.log().contains("Received SIGINT"));
+    c.send("DEBUG PAUSE-CRON 0");
+    assert!(s.ends().success());
+}
+
+#[test]
+fn two_servers_may_share_a_folder_but_not_a_log() {
+    if is_reference() {
+        println!("the reference lets them spoil it");
+        return;
+    }
+    let s = Server::start();
+    let dir = s.dir().to_string_lossy().into_owned();
+    let other = Server::with(&["--dir", &dir, "--save", "3600", "1"]);
+    other.connect().is("PING", "+PONG");
+    assert!(other.log().contains("another server is using the folder"), "{}", other.log());
+    let (status, out) =
+        run_to_end(&["--port", "0", "--unixsocket", &format!("{dir}/s"), "--dir", &dir, "--appendonly", "yes"]);
+    assert!(!status.success() && out.contains("another server is using the folder"), "{out}");
+}
+
+#[test]
+fn a_crash_is_reported_with_its_stack() {
+    for by_command in [true, false] {
+        let mut s = Server::start();
+        if by_command {
+            s.connect().send("DEBUG SEGFAULT");
+        } else {
+            s.signal("ABRT");
+        }
+        let status = s.ends();
+        assert!(std::os::unix::process::ExitStatusExt::signal(&status).is_some(), "{status}");
+        eventually("the report is whole", || s.log().contains("=== REDIS BUG REPORT END."));
+        let log = s.log();
+        for line in ["=== REDIS BUG REPORT START", "crashed by signal: ", "------ STACK TRACE ------"] {
+            assert!(log.contains(line), "{line}: {log}");
+        }
+    }
+    let mut s = Server::with(&["--crash-log-enabled", "no"]);
+    s.signal("ABRT");
+    s.ends();
+    assert!(!s.log().contains("BUG REPORT"), "{}", s.log());
+}
+
+/// What a file of the process in `/proc` holds.
+fn of_process(c: &mut Conn, file: &str) -> String {
+    let info = c.call("INFO server").text();
+    let id = info.lines().find_map(|line| line.strip_prefix("process_id:")).expect("process_id in INFO");
+    std::fs::read_to_string(format!("/proc/{id}/{file}")).expect("a file of our own child")
+}
+
+#[test]
+fn the_process_title_follows_the_template() {
+    let s = Server::with_file("hz 10\n");
+    let mut c = s.connect();
+    let title = of_process(&mut c, "cmdline");
+    assert!(title.contains(&format!(" 127.0.0.1:{}", s.port())), "{title:?}");
+    c.call_bytes(&[b"CONFIG", b"SET", b"proc-title-template", b"TEST {server-mode} {port} {tls-port} {config-file}"]);
+    let title = of_process(&mut c, "cmdline");
+    let file = s.dir().join("larder.conf");
+    assert_eq!(title, format!("TEST  {} 0 {}\0", s.port(), file.display()));
+    let s = Server::with(&["--set-proc-title", "no"]);
+    assert!(of_process(&mut s.connect(), "cmdline").contains("--set-proc-title\0no"));
+}
+
+#[test]
+fn the_out_of_memory_score_follows_the_directives() {
+    let s = Server::start();
+    let mut c = s.connect();
+    let score = |c: &mut Conn| of_process(c, "oom_score_adj").trim().parse::<i32>().expect("a number");
+    let found = score(&mut c);
+    c.call_bytes(&[b"CONFIG", b"SET", b"oom-score-adj-values", b"10 20 30"]);
+    assert_eq!(score(&mut c), found);
+    c.is("CONFIG SET oom-score-adj yes", "+OK");
+    assert_eq!(score(&mut c), found + 10);
+    c.call_bytes(&[b"CONFIG", b"SET", b"oom-score-adj-values", b"15 20 30"]);
+    assert_eq!(score(&mut c), found + 15);
+    c.is("CONFIG SET oom-score-adj no", "+OK");
+    assert_eq!(score(&mut c), found);
+    let high = (found + 7).min(1000);
+    c.call_bytes(&[
+        b"CONFIG",
+        b"SET",
+        b"oom-score-adj-values",
+        format!("{high} 999 999").as_bytes(),
+        b"oom-score-adj",
+        b"absolute",
+    ]);
+    assert_eq!(score(&mut c), high);
+}
+
+#[test]
+fn in_the_background_the_caller_is_let_go_and_the_process_id_is_written() {
+    let dir = std::env::temp_dir().join(format!("larder-background-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let (socket, pidfile, logfile) = (path("socket"), path("pid"), path("log"));
+    let directives =
+        ["--port", "0", "--daemonize", "yes", "--save", "", "--unixsocket", &socket, "--pidfile", &pidfile];
+    let (status, out) = run_to_end(&[&directives[..], &["--logfile", &logfile]].concat());
+    assert!(status.success() && out.is_empty(), "{out}");
+    let mut connected = None;
+    eventually("it listens", || {
+        connected = Conn::unix(std::path::Path::new(&socket)).ok();
+        connected.is_some()
+    });
+    let mut c = connected.expect("set above");
+    c.is("PING", "+PONG");
+    let id = std::fs::read_to_string(&pidfile).unwrap();
+    assert!(c.call("INFO server").text().contains(&format!("\r\nprocess_id:{}\r\n", id.trim())), "{id}");
+    c.send("SHUTDOWN NOSAVE");
+    c.closed();
+    eventually("its file is gone", || !std::path::Path::new(&pidfile).exists());
+    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]

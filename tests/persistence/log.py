@@ -40,10 +40,11 @@ def lower_name(request):
     return request[:3] + [w.lower() for w in request[3:]] if request[0] == b"lmove" else request
 
 
-@intended("a condition of EXPIRE or SET that held is not repeated")
+@intended("a condition of EXPIRE or SET that held is not repeated, nor KEEPTTL when it was given twice")
 def condition(request):
     if request[0] == b"set":
-        return request[:3] + [w for w in map(bytes.upper, request[3:]) if w not in (b"NX", b"XX")]
+        options = [w for w in map(bytes.upper, request[3:]) if w not in (b"NX", b"XX")]
+        return request[:3] + (options[:1] if set(options) == {b"KEEPTTL"} else options)
     return request[:3] if request[0] == b"pexpireat" else request
 
 
@@ -65,8 +66,16 @@ def chance(request):
     return [b"srem", request[1], b"%d members" % (len(request) - 2)] if request[0] == b"srem" and len(request) > 2 else request
 
 
+@intended("a trim that is repeated exactly has no LIMIT, which exact trims do not take")
+def exact_trim(request):
+    if request[0] not in (b"xtrim", b"xadd") or b"=" not in request:
+        return request
+    at = next((i for i, w in enumerate(request) if w.upper() == b"LIMIT" and i > request.index(b"=")), None)
+    return request if at is None else request[:at] + request[at + 2 :]
+
+
 def is_moment(word):
-    return len(word) == 13 and word.isdigit()
+    return 13 <= len(word) <= 16 and word.isdigit()
 
 
 def same_moments(a, b):
@@ -74,7 +83,10 @@ def same_moments(a, b):
 
 
 def forgotten(request):
-    """Intended, too: a BITFIELD that was refused but has made the string longer is repeated; the reference forgets it."""
+    """Intended, too: a BITFIELD that was refused but has made the string longer is repeated, the reference forgets it; SWAPDB of
+    a database with itself changes nothing, the reference repeats it."""
+    if request[0] == b"swapdb" and request[1] == request[2]:
+        return True
     return request[0] == b"bitfield" and b"FAIL" in map(bytes.upper, request)
 
 
@@ -97,6 +109,9 @@ def one_removal(requests):
         if r == [b"exec"] and len(out) > 1 and out[-2] == [b"multi"] and out[-1][0] == b"srem":
             single = out.pop()
             out[-1] = single
+            if len(out) > 1 and out[-2][:2] == single[:2] and len(out[-2]) == 3:
+                out.pop()
+                out[-1] = [b"srem", single[1], b"%d members" % sum(int(r[2].split()[0]) for r in (out[-1], single))]
             continue
         out.append(r)
     return out

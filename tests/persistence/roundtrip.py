@@ -124,6 +124,25 @@ def log(o, writer, reader, limits, rng, streams, preamble):
         compare(f"log of {os.path.basename(writer)} gone on with by {os.path.basename(reader)}", want, describe(a))
 
 
+def payloads(o, writer, reader, limits, rng, streams):
+    """Each value by DUMP and RESTORE, with and without its deadline."""
+    with Node(writer, limits) as a, Node(reader, limits) as b:
+        a.start(), b.start()
+        fill(a.connect(), rng, streams)
+        ca, cb = a.connect(), b.connect()
+        for db in (0, 5, 15):
+            for c in (ca, cb):
+                c.call(b"SELECT", b"%d" % db)
+            keys = value(ca.call(b"KEYS", b"*"))
+            dumps = [value(r) for r in ca.pipeline([(b"DUMP", k) for k in keys])]
+            ends = [value(r) for r in ca.pipeline([(b"PEXPIRETIME", k) for k in keys])]
+            send(cb, [(b"RESTORE", k, b"%d" % max(end, 0), dump, b"ABSTTL") for k, dump, end in zip(keys, dumps, ends)])
+            # As a value the other server wrote itself, it comes back the same.
+            again = [value(r) for r in cb.pipeline([(b"DUMP", k) for k in keys])]
+            send(ca, [(b"RESTORE", k, b"%d" % max(end, 0), dump, b"ABSTTL", b"REPLACE") for k, dump, end in zip(keys, again, ends)])
+        compare(f"payloads of {os.path.basename(writer)}", describe(a), describe(b))
+
+
 def run(o):
     rng = random.Random(o.seed)
     print(f"roundtrip: seed {o.seed}", flush=True)
@@ -136,7 +155,8 @@ def run(o):
             snapshot(o, writer, reader, limits, rng, streams, rdbcompression="no", rdbchecksum="no")
             for preamble in ("yes", "no"):
                 log(o, writer, reader, limits, rng, streams, preamble)
-            count += 6
+            payloads(o, writer, reader, limits, rng, streams)
+            count += 7
     return f"{count} loads of the other server's files, {'with' if streams else 'without'} streams"
 
 

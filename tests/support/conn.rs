@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::PATIENCE;
 
@@ -94,8 +95,12 @@ impl fmt::Display for Reply {
     }
 }
 
+/// A client's end of a TLS connection.
+pub type TlsClient = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
 enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsClient>),
     Unix(UnixStream),
 }
 
@@ -103,6 +108,7 @@ impl Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(s) => s.read(buf),
+            Stream::Tls(s) => s.read(buf),
             Stream::Unix(s) => s.read(buf),
         }
     }
@@ -110,6 +116,7 @@ impl Stream {
     fn set_nonblocking(&self, on: bool) -> io::Result<()> {
         match self {
             Stream::Tcp(s) => s.set_nonblocking(on),
+            Stream::Tls(s) => s.sock.set_nonblocking(on),
             Stream::Unix(s) => s.set_nonblocking(on),
         }
     }
@@ -130,6 +137,26 @@ impl Conn {
         Ok(Conn { stream: Stream::Tcp(stream), buf: Vec::new() })
     }
 
+    /// A connection over TLS whose handshake is still to be done: the first request does it.
+    pub fn tls(port: u16, config: Arc<rustls::ClientConfig>) -> io::Result<Conn> {
+        let socket = TcpStream::connect(("127.0.0.1", port))?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        let name = rustls::pki_types::ServerName::from(std::net::Ipv4Addr::LOCALHOST);
+        let client = rustls::ClientConnection::new(config, name).map_err(io::Error::other)?;
+        Ok(Conn { stream: Stream::Tls(Box::new(rustls::StreamOwned::new(client, socket))), buf: Vec::new() })
+    }
+
+    /// The TLS connection below.
+    #[track_caller]
+    pub fn tls_session(&mut self) -> &mut rustls::ClientConnection {
+        match &mut self.stream {
+            Stream::Tls(s) => &mut s.conn,
+            _ => panic!("not a TLS connection"),
+        }
+    }
+
     pub fn unix(path: &Path) -> io::Result<Conn> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -140,6 +167,7 @@ impl Conn {
     pub fn try_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
             Stream::Tcp(s) => s.write_all(bytes),
+            Stream::Tls(s) => s.write_all(bytes).and_then(|()| s.flush()),
             Stream::Unix(s) => s.write_all(bytes),
         }
     }

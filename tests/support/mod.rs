@@ -6,8 +6,8 @@
 mod conn;
 mod server;
 
-pub use conn::{Conn, Reply};
-pub use server::{Server, is_reference, run_to_end};
+pub use conn::{Conn, Reply, request};
+pub use server::{Server, free_port, is_reference, run_to_end};
 
 use std::time::{Duration, Instant};
 

@@ -29,11 +29,11 @@ pub(in crate::config) const SECTION: Section = Section {
         .works("Percentiles that INFO latencystats shows."),
         int(Key::BusyReplyThreshold, "busy-reply-threshold", 0, LONG_MAX, "5000")
             .alias("lua-time-limit")
-            .not_yet("Milliseconds a script may run before other clients are answered BUSY."),
+            .works("Milliseconds a script may run before other clients are answered BUSY; 0 lets it run for ever."),
         yes_no(Key::LuaEnableDeprecatedApi, "lua-enable-deprecated-api", "no")
             .immutable()
             .hidden()
-            .not_yet("Gives scripts access to interfaces that were withdrawn."),
+            .works("Gives scripts access to interfaces that were withdrawn."),
         choice(Key::EnableProtectedConfigs, "enable-protected-configs", WHO, "no")
             .immutable()
             .works("Who may change protected directives at run time: no one, everyone, or local clients."),
@@ -44,7 +44,7 @@ pub(in crate::config) const SECTION: Section = Section {
             .immutable()
             .not_yet("Who may run MODULE: no one, everyone, or local clients."),
         choice(Key::SanitizeDumpPayload, "sanitize-dump-payload", &["no", "yes", "clients"], "no")
-            .not_yet("When the inside of a value given to RESTORE is checked in depth."),
+            .no_meaning("When values given to RESTORE are checked in depth; here they always are."),
         choice(
             Key::PropagationErrorBehavior,
             "propagation-error-behavior",

@@ -15,10 +15,10 @@ pub(in crate::config) const SECTION: Section = Section {
     rows: &[
         yes_no(Key::Daemonize, "daemonize", "no")
             .immutable()
-            .not_yet("Runs in the background. Leave it off under a service manager or in a container."),
+            .works("Runs in the background. Leave it off under a service manager or in a container."),
         choice(Key::Supervised, "supervised", &["upstart", "systemd", "auto", "no"], "no")
             .immutable()
-            .not_yet("Which service manager is told that the server is ready."),
+            .works("Which service manager is told that the server is ready."),
         nullable(Key::Pidfile, "pidfile").immutable().works("File that receives the process id."),
         text(Key::Dir, "dir", "./")
             .protected()
@@ -32,12 +32,10 @@ pub(in crate::config) const SECTION: Section = Section {
         text(Key::Logfile, "logfile", "")
             .immutable()
             .works("File the log is appended to; empty means the standard output."),
-        yes_no(Key::SyslogEnabled, "syslog-enabled", "no")
-            .immutable()
-            .not_yet("Sends the log to the system logger too."),
+        yes_no(Key::SyslogEnabled, "syslog-enabled", "no").immutable().works("Sends the log to the system logger too."),
         text(Key::SyslogIdent, "syslog-ident", "redis")
             .immutable()
-            .not_yet("Name under which the system logger files our lines."),
+            .works("Name under which the system logger files our lines."),
         choice(
             Key::SyslogFacility,
             "syslog-facility",
@@ -45,14 +43,14 @@ pub(in crate::config) const SECTION: Section = Section {
             "local0",
         )
         .immutable()
-        .not_yet("Facility for the system logger."),
+        .works("Facility for the system logger."),
         yes_no(Key::AlwaysShowLogo, "always-show-logo", "no")
             .immutable()
             .no_meaning("Prints a banner at start even when the output is not a terminal."),
         yes_no(Key::SetProcTitle, "set-proc-title", "yes")
             .immutable()
-            .not_yet("Lets the process title show the address and mode."),
-        text(Key::ProcTitleTemplate, "proc-title-template", "{title} {listen-addr} {server-mode}").not_yet(
+            .works("Lets the process title show the address and mode."),
+        text(Key::ProcTitleTemplate, "proc-title-template", "{title} {listen-addr} {server-mode}").works(
             "Template of the process title; knows {title} {listen-addr} {server-mode} {port} \
                  {tls-port} {unixsocket} {config-file}.",
         ),
@@ -67,7 +65,7 @@ pub(in crate::config) const SECTION: Section = Section {
         yes_no(Key::DynamicHz, "dynamic-hz", "yes").no_meaning("Raises hz by itself when many clients are connected."),
         text(Key::IgnoreWarnings, "ignore-warnings", "").no_meaning("Names of start-up warnings to keep quiet about."),
         yes_no(Key::CrashLogEnabled, "crash-log-enabled", "yes")
-            .not_yet("Writes a report to the log when the process crashes."),
+            .works("Writes a report to the log when the process crashes."),
         yes_no(Key::CrashMemcheckEnabled, "crash-memcheck-enabled", "yes").no_meaning("Tests memory after a crash."),
         yes_no(Key::UseExitOnPanic, "use-exit-on-panic", "no")
             .hidden()
@@ -87,8 +85,8 @@ pub(in crate::config) const SECTION: Section = Section {
             .immutable()
             .no_meaning("Processors for the child that saves a snapshot; there is no such child here."),
         choice(Key::OomScoreAdj, "oom-score-adj", &["no", "yes", "relative", "absolute"], "no")
-            .not_yet("Whether the kernel's out-of-memory score of the process is set."),
+            .works("Whether the kernel's out-of-memory score of the process is set."),
         list(Key::OomScoreAdjValues, "oom-score-adj-values", ListKind::OomScoreAdj, "0 200 800")
-            .not_yet("The three scores, for a primary, a replica and a child process."),
+            .works("The three scores, for a primary, a replica and a child process; there is no child here."),
     ],
 };

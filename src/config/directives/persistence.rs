@@ -30,10 +30,10 @@ pub(in crate::config) const SECTION: Section = Section {
             .works("Refuses writes while the last snapshot failed."),
         int(Key::KeyLoadDelay, "key-load-delay", INT_MIN, INT_MAX, "0")
             .hidden()
-            .not_yet("Microseconds to wait after each key loaded, for tests."),
+            .works("Microseconds to wait after each key loaded, for tests."),
         int(Key::LoadingProcessEventsIntervalBytes, "loading-process-events-interval-bytes", 1024, INT_MAX, "2097152")
             .hidden()
-            .not_yet("Bytes loaded between two looks at the network."),
+            .works("Bytes loaded between two looks at the network."),
         yes_no(Key::Appendonly, "appendonly", "no").deny_loading().works("Logs every write to the append-only files."),
         text(Key::Appendfilename, "appendfilename", "appendonly.aof")
             .immutable()
@@ -44,7 +44,7 @@ pub(in crate::config) const SECTION: Section = Section {
         choice(Key::Appendfsync, "appendfsync", &["everysec", "always", "no"], "everysec")
             .works("When the log reaches the disk: once a second, before every reply, or when the system likes."),
         yes_no(Key::NoAppendfsyncOnRewrite, "no-appendfsync-on-rewrite", "no")
-            .not_yet("Does not sync the log while a rewrite is going on."),
+            .works("Leaves out the syncs once a second while a snapshot or a rewrite is written."),
         int(Key::AutoAofRewritePercentage, "auto-aof-rewrite-percentage", 0, INT_MAX, "100")
             .works("Growth in percent at which the log is rewritten; 0 never."),
         memory(Key::AutoAofRewriteMinSize, "auto-aof-rewrite-min-size", 0, LONG_MAX, "67108864")
@@ -54,10 +54,13 @@ pub(in crate::config) const SECTION: Section = Section {
         yes_no(Key::AofUseRdbPreamble, "aof-use-rdb-preamble", "yes")
             .works("Writes the base of the log in the snapshot format."),
         yes_no(Key::AofRewriteIncrementalFsync, "aof-rewrite-incremental-fsync", "yes")
-            .not_yet("Syncs a rewritten log to disk in steps."),
+            .works("Syncs a rewritten log to disk in steps."),
         yes_no(Key::AofTimestampEnabled, "aof-timestamp-enabled", "no")
             .works("Writes times into the log, for recovery to a point in time."),
         yes_no(Key::AofDisableAutoGc, "aof-disable-auto-gc", "no")
             .works("Keeps log files that a rewrite has replaced."),
+        memory(Key::SnapshotMemoryLimit, "snapshot-memory-limit", 0, LONG_MAX, "0").works(
+            "Bytes that snapshots may hold back before writers are slowed; 0: a quarter of the machine's memory.",
+        ),
     ],
 };

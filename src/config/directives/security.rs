@@ -11,39 +11,57 @@ pub(in crate::config) const SECTION: Section = Section {
     intro: "Passwords, users and TLS.",
     rows: &[
         nullable(Key::Requirepass, "requirepass").secret().works("Password of the default user."),
-        text(Key::Aclfile, "aclfile", "").immutable().not_yet("File with users, instead of 'user' lines in this one."),
+        text(Key::Aclfile, "aclfile", "").immutable().works("File with users, instead of 'user' lines in this one."),
         choice(Key::AclPubsubDefault, "acl-pubsub-default", &["allchannels", "resetchannels"], "resetchannels")
-            .not_yet("Channels that a new user may use: all or none."),
+            .works("Channels that a new user may use: all or none."),
         int(Key::AcllogMaxLen, "acllog-max-len", 0, LONG_MAX, "128")
-            .not_yet("Entries that the log of denied accesses keeps."),
-        int(Key::TlsPort, "tls-port", 0, 65_535, "0").not_yet("Port for TLS clients; 0 turns it off."),
-        nullable(Key::TlsCertFile, "tls-cert-file").not_yet("Certificate of the server, in PEM form."),
-        nullable(Key::TlsKeyFile, "tls-key-file").not_yet("Private key of the certificate."),
-        nullable(Key::TlsKeyFilePass, "tls-key-file-pass").secret().not_yet("Password of the private key."),
-        nullable(Key::TlsClientCertFile, "tls-client-cert-file")
-            .not_yet("Certificate for outgoing connections, when it is another one."),
-        nullable(Key::TlsClientKeyFile, "tls-client-key-file").not_yet("Private key for outgoing connections."),
+            .works("Entries that the log of denied accesses keeps."),
+        int(Key::TlsPort, "tls-port", 0, 65_535, "0").works("Port for TLS clients; 0 turns it off."),
+        nullable(Key::TlsCertFile, "tls-cert-file").volatile().works(
+            "Certificate of the server and those that lead from it to an authority, in PEM form. Setting it again reads \
+             the file again.",
+        ),
+        nullable(Key::TlsKeyFile, "tls-key-file").volatile().works("Private key of the certificate, in PEM form."),
+        nullable(Key::TlsKeyFilePass, "tls-key-file-pass").secret().works("Password of the private key."),
+        nullable(Key::TlsClientCertFile, "tls-client-cert-file").volatile().not_yet(
+            "Certificate for outgoing connections, when it is another one. It is checked when it is set; there are no \
+             such connections yet.",
+        ),
+        nullable(Key::TlsClientKeyFile, "tls-client-key-file")
+            .volatile()
+            .not_yet("Private key for outgoing connections."),
         nullable(Key::TlsClientKeyFilePass, "tls-client-key-file-pass")
             .secret()
             .not_yet("Password of that private key."),
-        nullable(Key::TlsDhParamsFile, "tls-dh-params-file")
-            .not_yet("Parameters for Diffie-Hellman with old versions of TLS."),
-        nullable(Key::TlsCaCertFile, "tls-ca-cert-file").not_yet("Certificates of the authorities that are trusted."),
-        nullable(Key::TlsCaCertDir, "tls-ca-cert-dir").not_yet("Directory of trusted authorities' certificates."),
+        nullable(Key::TlsDhParamsFile, "tls-dh-params-file").volatile().no_meaning(
+            "Parameters for Diffie-Hellman with old versions of TLS. The file is checked and has no effect: keys are \
+             exchanged on elliptic curves alone.",
+        ),
+        nullable(Key::TlsCaCertFile, "tls-ca-cert-file")
+            .volatile()
+            .works("Certificates of the authorities that are trusted with clients' certificates."),
+        nullable(Key::TlsCaCertDir, "tls-ca-cert-dir")
+            .volatile()
+            .works("Folder of such certificates. All its files are read when TLS is configured, whatever their names."),
         choice(Key::TlsAuthClients, "tls-auth-clients", &["no", "yes", "optional"], "yes")
-            .not_yet("Whether clients must show a certificate."),
+            .works("Whether clients must show a certificate."),
         yes_no(Key::TlsReplication, "tls-replication", "no").not_yet("Uses TLS towards the primary."),
         yes_no(Key::TlsCluster, "tls-cluster", "no").not_yet("Uses TLS on the bus between nodes."),
-        nullable(Key::TlsProtocols, "tls-protocols")
-            .not_yet("Versions of TLS that are allowed; the library's choice when not set."),
-        nullable(Key::TlsCiphers, "tls-ciphers").not_yet("Ciphers for TLS up to 1.2."),
-        nullable(Key::TlsCiphersuites, "tls-ciphersuites").not_yet("Cipher suites for TLS 1.3."),
+        nullable(Key::TlsProtocols, "tls-protocols").works(
+            "Versions of TLS that are allowed, both TLSv1.2 and TLSv1.3 when not set. TLSv1 and TLSv1.1 are accepted \
+             here and never offered.",
+        ),
+        nullable(Key::TlsCiphers, "tls-ciphers").works(
+            "Ciphers for TLS 1.2 in OpenSSL's notation. There are those of ECDHE with AES-GCM or CHACHA20-POLY1305; \
+             others have no effect, and a list that leaves none is refused.",
+        ),
+        nullable(Key::TlsCiphersuites, "tls-ciphersuites").works("Cipher suites for TLS 1.3."),
         yes_no(Key::TlsPreferServerCiphers, "tls-prefer-server-ciphers", "no")
-            .not_yet("Lets the server's order of ciphers win."),
-        yes_no(Key::TlsSessionCaching, "tls-session-caching", "yes").not_yet("Lets clients resume TLS sessions."),
+            .works("Lets the server's order of ciphers win."),
+        yes_no(Key::TlsSessionCaching, "tls-session-caching", "yes").works("Lets clients resume TLS sessions."),
         int(Key::TlsSessionCacheSize, "tls-session-cache-size", 0, INT_MAX, "20480")
-            .not_yet("Sessions kept; 0 sets no limit."),
+            .works("Sessions kept; 0 keeps up to a million."),
         int(Key::TlsSessionCacheTimeout, "tls-session-cache-timeout", 0, INT_MAX, "300")
-            .not_yet("Seconds for which a session can be resumed."),
+            .works("Seconds for which a session can be resumed."),
     ],
 };

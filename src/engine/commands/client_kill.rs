@@ -1,6 +1,7 @@
 //! CLIENT KILL: by address, or by any filters together.
 
 use super::client_commands::{ClientType, quoting};
+use crate::acl::Acl;
 use crate::base::ids::ClientId;
 use crate::base::num::parse_i64;
 use crate::client::Client;
@@ -17,12 +18,13 @@ struct Filters<'a> {
     id: Option<ClientId>,
     /// Seconds since it connected, at least.
     age_s: Option<i64>,
+    user: Option<&'a [u8]>,
     keep_caller: bool,
 }
 
 impl<'a> Filters<'a> {
     /// Errors: an unknown filter, or a value it does not take.
-    fn parse(args: Args<'a>) -> Result<Filters<'a>, CommandError> {
+    fn parse(args: Args<'a>, acl: &Acl) -> Result<Filters<'a>, CommandError> {
         let mut filters = Filters { keep_caller: true, ..Filters::default() };
         let mut at = 2;
         while at < args.len() {
@@ -36,11 +38,11 @@ impl<'a> Filters<'a> {
                 _ if args.is(at, "TYPE") => filters.class = Some(ClientType::parse(value)?),
                 _ if args.is(at, "ADDR") => filters.address = Some(value),
                 _ if args.is(at, "LADDR") => filters.local_address = Some(value),
-                // There is one user, and everybody is that one.
                 _ if args.is(at, "USER") => {
-                    if value != b"default" {
+                    if acl.find(value).is_none() {
                         return Err(quoting("ERR No such user '", value));
                     }
+                    filters.user = Some(value);
                 }
                 _ if args.is(at, "SKIPME") => {
                     filters.keep_caller = match () {
@@ -64,11 +66,12 @@ impl<'a> Filters<'a> {
         Ok(filters)
     }
 
-    fn fit(&self, client: &Client, now_s: i64) -> bool {
+    fn fit(&self, client: &Client, acl: &Acl, now_s: i64) -> bool {
         self.address.is_none_or(|address| client.endpoints.peer.as_bytes() == address)
             && self.local_address.is_none_or(|address| client.endpoints.local.as_bytes() == address)
             && self.class.is_none_or(|class| ClientType::of(client) == class)
             && self.id.is_none_or(|id| client.id == id)
+            && self.user.is_none_or(|name| acl.name(client.user) == name)
             && self.age_s.is_none_or(|age| now_s - client.created_at.0 / 1000 >= age)
     }
 }
@@ -79,7 +82,7 @@ pub(super) fn kill(cx: &mut EngineCx<'_>) -> CmdResult {
         // With the old form a client can kill itself.
         Filters { address: Some(cx.args.at(2)), ..Filters::default() }
     } else {
-        Filters::parse(cx.args)?
+        Filters::parse(cx.args, &cx.engine.acl)?
     };
     let (caller, engine) = (cx.client, &mut *cx.engine);
     let now_s = engine.now.0 / 1000;
@@ -87,7 +90,9 @@ pub(super) fn kill(cx: &mut EngineCx<'_>) -> CmdResult {
         .client_ids
         .values()
         .copied()
-        .filter(|&index| !(filters.keep_caller && index == caller) && filters.fit(&engine.clients[index], now_s))
+        .filter(|&index| {
+            !(filters.keep_caller && index == caller) && filters.fit(&engine.clients[index], &engine.acl, now_s)
+        })
         .collect();
     for &index in &doomed {
         // The caller still gets its answer.
@@ -108,7 +113,7 @@ mod tests {
 
     fn error(words: &[&[u8]]) -> String {
         let args = OwnedArgs::of(words);
-        let error = Filters::parse(args.as_args()).unwrap_err();
+        let error = Filters::parse(args.as_args(), &Acl::default()).unwrap_err();
         String::from_utf8_lossy(error.text()).into_owned()
     }
 

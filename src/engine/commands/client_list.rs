@@ -98,8 +98,9 @@ impl Engine {
             true => transaction.map_or(0, |t| t.queue.len() as i64),
             false => -1,
         };
-        let argument_bytes =
-            own.map_or_else(|| client.blocked.as_ref().map_or(0, |b| b.args.as_args().byte_len()), Args::byte_len);
+        // Of a request that is not complete those arguments that are.
+        let argument_bytes = client.query.parsed as usize
+            + own.map_or_else(|| client.blocked.as_ref().map_or(0, |b| b.args.as_args().byte_len()), Args::byte_len);
         let pending = client.output_bytes();
         let (obl, oll, omem) =
             if pending <= OWN_BUFFER_BYTES { (pending, 0, 0) } else { (0, 1, client.out.capacity()) };
@@ -112,6 +113,7 @@ impl Engine {
             (false, _) => -1,
             (true, state) => state.as_ref().and_then(|s| s.redirect).map_or(0, |id| id.0 as i64),
         };
+        let user = String::from_utf8_lossy(self.acl.name(client.user));
         let identity = client.identity.as_deref();
         let field = |of: fn(&crate::client::Identity) -> &[u8]| {
             String::from_utf8_lossy(identity.map_or(&[][..], of)).into_owned()
@@ -122,7 +124,7 @@ impl Engine {
             text,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
              qbuf={} qbuf-free={} argv-mem={argument_bytes} multi-mem={} rbs={} rbp={} obl={obl} oll={oll} omem={omem} \
-             tot-mem={} events={} cmd={command} user=default redir={redirect} resp={} lib-name={} lib-ver={}",
+             tot-mem={} events={} cmd={command} user={user} redir={redirect} resp={} lib-name={} lib-ver={}",
             client.id.0,
             client.endpoints.peer,
             client.endpoints.local,

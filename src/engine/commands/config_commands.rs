@@ -1,6 +1,7 @@
 //! CONFIG GET, SET, RESETSTAT, REWRITE. The rules of values are `crate::config`'s; here a change is put into effect,
 //! or taken back whole when a part of it cannot be.
 
+use crate::acl::User;
 use crate::client::ClientFlags;
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::config::{Key, SetAt};
@@ -38,7 +39,8 @@ fn set(cx: &mut EngineCx<'_>) -> CmdResult {
     let pairs: Vec<(&[u8], &[u8])> = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1))).collect();
     let client = cx.client();
     let local_client = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
-    cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading: false })?;
+    let loading = cx.engine.durability.loading.is_some();
+    cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading })?;
     cx.reply().ok();
     Ok(Outcome::Done)
 }
@@ -54,11 +56,13 @@ fn resetstat(cx: &mut EngineCx<'_>) -> CmdResult {
 }
 
 fn rewrite(cx: &mut EngineCx<'_>) -> CmdResult {
-    let engine = &*cx.engine;
+    let engine = &mut *cx.engine;
+    let users = engine.acl.iter().map(|(name, user)| rules_of(name, user)).collect();
+    engine.config.set_users(users);
     if engine.facts.config_file.is_empty() {
         return Err(CommandError::fixed("ERR The server is running without a config file"));
     }
-    match (engine.senses.rewrite_config)(&engine.facts.config_file, &engine.config) {
+    match (engine.senses.rewrite_config)(&engine.facts.config_file, &engine.config, false) {
         Ok(()) => tracing::warn!("CONFIG REWRITE executed with success."),
         Err(reason) => {
             tracing::warn!("CONFIG REWRITE failed: {reason}");
@@ -67,6 +71,13 @@ fn rewrite(cx: &mut EngineCx<'_>) -> CmdResult {
     }
     cx.reply().ok();
     Ok(Outcome::Done)
+}
+
+/// A user as the words of a `user` line.
+fn rules_of(name: &[u8], user: &User) -> Vec<Vec<u8>> {
+    let mut rules = Vec::new();
+    user.describe(&mut rules);
+    std::iter::once(name).chain(rules.split(|&byte| byte == b' ')).map(<[u8]>::to_vec).collect()
 }
 
 fn help(cx: &mut EngineCx<'_>) -> CmdResult {

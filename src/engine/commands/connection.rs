@@ -1,5 +1,6 @@
 //! PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET.
 
+use crate::acl::DEFAULT_NAME;
 use crate::client::ClientFlags;
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
@@ -73,14 +74,14 @@ fn auth(cx: &mut EngineCx<'_>) -> CmdResult {
     }
     let (user, password) = match cx.args.len() {
         2 => {
-            if !cx.engine.options.password_required {
+            if cx.engine.acl.default_user().needs_no_password() {
                 return Err(NO_PASSWORD_SET);
             }
-            (&b"default"[..], cx.args.at(1))
+            (DEFAULT_NAME, cx.args.at(1))
         }
         _ => (cx.args.at(1), cx.args.at(2)),
     };
-    cx.engine.log_in(cx.client, user, password)?;
+    cx.engine.log_in(cx.client, user, password, cx.args)?;
     cx.reply().ok();
     Ok(Outcome::Done)
 }
@@ -97,17 +98,16 @@ fn hello(cx: &mut EngineCx<'_>) -> CmdResult {
             _ => return Err(CommandError::fixed("NOPROTO unsupported protocol version")),
         });
     }
-    let (mut credentials, mut name) = (None, None);
     let mut at = 2;
     while at < args.len() {
         let left = args.len() - at - 1;
         if args.is(at, "AUTH") && left >= 2 {
-            credentials = Some((args.at(at + 1), args.at(at + 2)));
+            cx.engine.log_in(cx.client, args.at(at + 1), args.at(at + 2), args)?;
             at += 3;
         } else if args.is(at, "SETNAME") && left >= 1 {
-            let wanted = args.at(at + 1);
-            super::client_commands::check_name(wanted)?;
-            name = Some(wanted);
+            let name = args.at(at + 1);
+            super::client_commands::check_name(name)?;
+            cx.client().identity_mut().name = name.into();
             at += 2;
         } else {
             let mut text = b"ERR Syntax error in HELLO option '".to_vec();
@@ -116,17 +116,11 @@ fn hello(cx: &mut EngineCx<'_>) -> CmdResult {
             return Err(CommandError::from_bytes(text));
         }
     }
-    if let Some((user, password)) = credentials {
-        cx.engine.log_in(cx.client, user, password)?;
-    }
-    if !cx.client().flags.contains(ClientFlags::AUTHENTICATED) {
+    if !cx.client().flags.contains(ClientFlags::LOGGED_IN) {
         return Err(CommandError::fixed(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
-    }
-    if let Some(name) = name {
-        cx.client().identity_mut().name = name.into();
     }
     if let Some(version) = version {
         cx.reply().set_protocol(version);
@@ -151,35 +145,13 @@ fn hello(cx: &mut EngineCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-/// Compares without telling by the time it takes how much was right.
-fn same_secret(given: &[u8], wanted: &[u8]) -> bool {
-    let mut difference = (given.len() != wanted.len()) as u8;
-    for (at, byte) in given.iter().enumerate() {
-        difference |= byte ^ wanted.get(at).copied().unwrap_or(0);
-    }
-    difference == 0
-}
-
 impl Engine {
-    /// Logs a client in. Errors: wrong user or password.
-    fn log_in(&mut self, index: ClientIndex, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-        let right = user == b"default"
-            && (!self.options.password_required
-                || same_secret(password, self.config.string(crate::config::Key::Requirepass)));
-        if !right {
-            return Err(CommandError::WRONG_PASS);
-        }
-        self.clients[index].flags.insert(ClientFlags::AUTHENTICATED);
-        Ok(())
-    }
-
     /// Brings a client back to what it was when it connected.
     fn reset_client(&mut self, index: ClientIndex) {
         self.discard_transaction(index);
         self.forget_subscriptions(index);
         self.tracking_off(index);
         self.monitors.retain(|&other| other != index);
-        let authenticated = !self.options.password_required;
         let client = &mut self.clients[index];
         client.flags.remove(
             ClientFlags::MONITOR
@@ -189,9 +161,9 @@ impl Engine {
                 | ClientFlags::NO_EVICT
                 | ClientFlags::NO_TOUCH,
         );
-        client.flags.set(ClientFlags::AUTHENTICATED, authenticated);
         client.db = crate::base::ids::DbIndex(0);
         client.identity_mut().name = Box::default();
         client.out.set_protocol(Protocol::Resp2);
+        self.log_out(index);
     }
 }

@@ -26,8 +26,18 @@ pub struct Switches {
     pub no_active_expire: bool,
     /// PAUSE-CRON 1.
     pub pause_cron: bool,
+    /// SET-DISABLE-DENY-SCRIPTS 1.
+    pub scripts_call_all: bool,
+    /// What a signal asked for while PAUSE-CRON holds the periodic work, which would see to it.
+    pub shutdown_held: Option<crate::engine::ShutdownHow>,
+    /// REPLYBUFFER RESIZING 0: clients keep the buffers of their replies.
+    pub keep_reply_buffers: bool,
     /// QUICKLIST-PACKED-THRESHOLD in bytes; 0: the default.
     pub list_packed_threshold: usize,
+    /// SET-SKIP-CHECKSUM-VALIDATION 1.
+    pub skip_checksums: bool,
+    /// AOF-FLUSH-SLEEP.
+    pub log_delay: Duration,
 }
 
 /// One subcommand.
@@ -50,7 +60,13 @@ const fn sub(
     Subcommand { name, argc, run, help }
 }
 
-const SUBCOMMANDS: [Subcommand; 23] = [
+const SUBCOMMANDS: [Subcommand; 28] = [
+    sub(
+        "AOF-FLUSH-SLEEP",
+        3..=3,
+        aof_flush_sleep,
+        &["AOF-FLUSH-SLEEP <microsec>", "    Server will sleep before flushing the AOF, this is used for testing."],
+    ),
     sub("ASSERT", 2..=2, crash, &["ASSERT", "    Crash by assertion failed."]),
     sub(
         "CHANGE-REPL-ID",
@@ -60,6 +76,16 @@ const SUBCOMMANDS: [Subcommand; 23] = [
             "CHANGE-REPL-ID",
             "    Change the replication IDs of the instance.",
             "    Dangerous: should be used only for testing the replication subsystem.",
+        ],
+    ),
+    sub(
+        "CONFIG-REWRITE-FORCE-ALL",
+        2..=2,
+        rewrite_all_config,
+        &[
+            "CONFIG-REWRITE-FORCE-ALL",
+            "    Like CONFIG REWRITE but writes all configuration options, including",
+            "    keywords not listed in original configuration file or default values.",
         ],
     ),
     sub("DIGEST", 2..=2, digest, &["DIGEST", "    Output a hex signature representing the current DB content."]),
@@ -168,7 +194,16 @@ const SUBCOMMANDS: [Subcommand; 23] = [
             "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
         ],
     ),
-    sub("SEGFAULT", 2..=2, crash, &["SEGFAULT", "    Crash the server with sigsegv."]),
+    sub(
+        "REPLYBUFFER",
+        4..=4,
+        reply_buffer,
+        &[
+            "REPLYBUFFER RESIZING <0|1>",
+            "    Enable or disable that clients give their reply buffers back when they are sent.",
+        ],
+    ),
+    sub("SEGFAULT", 2..=2, segfault, &["SEGFAULT", "    Crash the server with sigsegv."]),
     sub(
         "SET-ACTIVE-EXPIRE",
         3..=3,
@@ -178,6 +213,24 @@ const SUBCOMMANDS: [Subcommand; 23] = [
             "    Setting it to 0 disables expiring keys in background when they are not",
             "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
             "    default.",
+        ],
+    ),
+    sub(
+        "SET-SKIP-CHECKSUM-VALIDATION",
+        3..=3,
+        set_skip_checksums,
+        &[
+            "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+            "    Enables or disables checksum checks for RDB files and RESTORE's payload.",
+        ],
+    ),
+    sub(
+        "SET-DISABLE-DENY-SCRIPTS",
+        3..=3,
+        set_disable_deny_scripts,
+        &[
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            "    Setting it to 1 lets scripts call the commands that are denied to them, for tests.",
         ],
     ),
     sub("SLEEP", 3..=3, sleep, &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."]),
@@ -230,18 +283,63 @@ fn crash(cx: &mut EngineCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
+fn segfault(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.asks.push(Ask::Fault);
+    Ok(Outcome::Done)
+}
+
 fn log(cx: &mut EngineCx<'_>) -> CmdResult {
     tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(cx.args.at(2)));
     done(cx)
 }
 
+fn rewrite_all_config(cx: &mut EngineCx<'_>) -> CmdResult {
+    let engine = &*cx.engine;
+    (engine.senses.rewrite_config)(&engine.facts.config_file, &engine.config, true)
+        .map_err(|reason| CommandError::new(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {reason}")))?;
+    done(cx)
+}
+
 fn pause_cron(cx: &mut EngineCx<'_>) -> CmdResult {
-    cx.engine.debug.pause_cron = is_on(cx);
+    let on = is_on(cx);
+    cx.engine.debug.pause_cron = on;
+    if !on && let Some(how) = cx.engine.debug.shutdown_held.take() {
+        cx.engine.asks.push(Ask::Shutdown { how, client: None });
+    }
+    done(cx)
+}
+
+fn reply_buffer(cx: &mut EngineCx<'_>) -> CmdResult {
+    if !cx.args.is(2, "RESIZING") {
+        return Err(CommandError::subcommand_syntax(cx.args));
+    }
+    cx.engine.debug.keep_reply_buffers = cx.integer(3)? == 0;
     done(cx)
 }
 
 fn set_active_expire(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.engine.debug.no_active_expire = !is_on(cx);
+    done(cx)
+}
+
+fn set_skip_checksums(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.debug.skip_checksums = is_on(cx);
+    cx.engine.limits.skip_payload_checksum = cx.engine.debug.skip_checksums;
+    done(cx)
+}
+
+/// The writer thread sleeps, not the loop.
+fn aof_flush_sleep(cx: &mut EngineCx<'_>) -> CmdResult {
+    let span = cx.integer(2).ok().and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
+    cx.engine.debug.log_delay = Duration::from_micros(span);
+    if let Some(log) = &cx.engine.durability.log {
+        log.set_delay(Duration::from_micros(span));
+    }
+    done(cx)
+}
+
+fn set_disable_deny_scripts(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.debug.scripts_call_all = is_on(cx);
     done(cx)
 }
 

@@ -1,9 +1,11 @@
 //! FLUSHDB, FLUSHALL, SWAPDB: whole databases at once. Emptying is the exchange of a root; freeing is the reclaim
-//! thread's, whether SYNC or ASYNC was asked for.
+//! thread's, whether SYNC or ASYNC was asked for. FLUSHALL leaves no old snapshot behind where there are save points.
 
 use crate::base::ids::DbIndex;
+use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::engine::durability::SaveWaiter;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] =
@@ -11,14 +13,28 @@ pub const COMMANDS: &[Bound<EngineHandler>] =
 
 fn flushdb(cx: &mut EngineCx<'_>) -> CmdResult {
     let db = cx.client().db;
-    flush(cx, Some(db))
+    flush(cx, Some(db))?;
+    cx.reply().ok();
+    Ok(Outcome::Done)
 }
 
 fn flushall(cx: &mut EngineCx<'_>) -> CmdResult {
-    flush(cx, None)
+    flush(cx, None)?;
+    if cx.client().flags.contains(ClientFlags::LOADER) {
+        return Ok(Outcome::Done);
+    }
+    let (index, args) = (cx.client, cx.args);
+    let may_wait = !cx.client().flags.contains(ClientFlags::DENY_BLOCKING);
+    if cx.engine.save_after_flush(may_wait) {
+        cx.engine.hold(index, BlockedOn::Save, args);
+        cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: false });
+        return Ok(Outcome::Done);
+    }
+    cx.reply().ok();
+    Ok(Outcome::Done)
 }
 
-fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
+fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> Result<(), CommandError> {
     let fits = match cx.args.len() {
         1 => true,
         2 => cx.args.is(1, "SYNC") || cx.args.is(1, "ASYNC"),
@@ -35,8 +51,7 @@ fn flush(cx: &mut EngineCx<'_>, db: Option<DbIndex>) -> CmdResult {
         cx.engine.touch_watchers_of_db(DbIndex(at), None);
     }
     cx.engine.keyspace.flush(db);
-    cx.reply().ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn swapdb(cx: &mut EngineCx<'_>) -> CmdResult {

@@ -1,7 +1,7 @@
 //! INFO: figures about the server, in sections. Each section is a function that asks the rooms and writes its fields
 //! in Redis's order; only sections that are asked for are collected.
 //!
-//! Fields of what this server does not do (forks, their copies, defragmentation, scripts ...) are there with the
+//! Fields of what this server does not do (forks, their copies, defragmentation ...) are there with the
 //! figure that is true: zero. Where to add a field: the file of its section, below `info/`.
 
 mod figures;

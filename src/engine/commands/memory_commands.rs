@@ -61,8 +61,8 @@ fn stats(cx: &mut EngineCx<'_>) -> CmdResult {
         ("clients.normal", figures.clients),
         ("cluster.links", 0),
         ("aof.buffer", 0),
-        ("lua.caches", 0),
-        ("functions.caches", 0),
+        ("lua.caches", figures.scripts),
+        ("functions.caches", figures.libraries),
     ] {
         integer(reply, name, bytes as i64);
     }

@@ -4,6 +4,7 @@
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
+use crate::engine::durability::SaveWaiter;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
@@ -14,10 +15,10 @@ pub const COMMANDS: &[Bound<EngineHandler>] = &[
 ];
 
 fn save(cx: &mut EngineCx<'_>) -> CmdResult {
-    cx.engine.begin_save()?;
+    cx.engine.begin_save(true)?;
     let (index, args) = (cx.client, cx.args);
     cx.engine.hold(index, BlockedOn::Save, args);
-    cx.engine.durability.save_waiters.push(index);
+    cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: true });
     Ok(Outcome::Done)
 }
 
@@ -41,7 +42,7 @@ fn bgsave(cx: &mut EngineCx<'_>) -> CmdResult {
         cx.reply().simple("Background saving scheduled");
         return Ok(Outcome::Done);
     }
-    cx.engine.begin_save()?;
+    cx.engine.begin_save(false)?;
     cx.reply().simple("Background saving started");
     Ok(Outcome::Done)
 }

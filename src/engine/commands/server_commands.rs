@@ -1,6 +1,6 @@
-//! TIME, ROLE, WAIT, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
+//! TIME, ROLE, WAIT, WAITAOF, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
 
-use crate::client::ClientFlags;
+use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::{Ask, ShutdownHow};
@@ -10,6 +10,7 @@ pub const COMMANDS: &[Bound<EngineHandler>] = &[
     engine("time", time),
     engine("role", role),
     engine("wait", wait),
+    engine("waitaof", waitaof),
     engine("lolwut", lolwut),
     engine("monitor", monitor),
     engine("slowlog|get", slowlog_get),
@@ -42,16 +43,48 @@ fn role(cx: &mut EngineCx<'_>) -> CmdResult {
 /// There are no replicas: none can acknowledge, and none is waited for when none is asked for.
 fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
     let replicas = cx.integer(1)?;
-    let timeout = cx.integer(2).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
-    if timeout < 0 {
-        return Err(CommandError::TIMEOUT_NEGATIVE);
-    }
+    let timeout = timeout_ms(cx, 2)?;
     if replicas <= 0 || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         cx.reply().integer(0);
         return Ok(Outcome::Done);
     }
     let (index, args) = (cx.client, cx.args);
-    cx.engine.wait_for_replicas(index, args, timeout);
+    cx.engine.wait_for_others(index, BlockedOn::Replicas, args, timeout);
+    Ok(Outcome::Done)
+}
+
+fn timeout_ms(cx: &EngineCx<'_>, at: usize) -> Result<i64, CommandError> {
+    let timeout = cx.integer(at).map_err(|_| CommandError::fixed("ERR timeout is not an integer or out of range"))?;
+    if timeout < 0 { Err(CommandError::TIMEOUT_NEGATIVE) } else { Ok(timeout) }
+}
+
+/// Waits until the log is durable behind the client's last change; for replicas until the time is over.
+fn waitaof(cx: &mut EngineCx<'_>) -> CmdResult {
+    let local = match cx.integer(1)? {
+        0 => false,
+        1 => true,
+        _ => return Err(CommandError::fixed("ERR value is out of range, value must between 0 and 1")),
+    };
+    let replicas = cx.integer(2)?;
+    if replicas < 0 {
+        return Err(CommandError::fixed("ERR value is out of range, must be positive"));
+    }
+    let timeout = timeout_ms(cx, 3)?;
+    let (index, args, offset) = (cx.client, cx.args, cx.client().logged);
+    let durability = &mut cx.engine.durability;
+    if local && durability.log.is_none() {
+        return Err(CommandError::WAITAOF_WITHOUT_LOG);
+    }
+    let reached = durability.log.is_some() && offset <= durability.durable_offset();
+    if replicas == 0 && (reached || !local) || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        cx.reply().array(2);
+        cx.reply().integer(reached as i64);
+        cx.reply().integer(0);
+        return Ok(Outcome::Done);
+    }
+    cx.engine.durability.log_waiters.push(index);
+    let on = BlockedOn::Log { offset, local, replicas: replicas > 0 };
+    cx.engine.wait_for_others(index, on, args, timeout);
     Ok(Outcome::Done)
 }
 
@@ -87,7 +120,7 @@ fn monitor(cx: &mut EngineCx<'_>) -> CmdResult {
 fn slowlog_get(cx: &mut EngineCx<'_>) -> CmdResult {
     let mut count = 10;
     if cx.args.len() > 3 {
-        return Err(CommandError::arity("slowlog|get"));
+        return Err(CommandError::subcommand_syntax(cx.args));
     }
     if cx.args.len() == 3 {
         let wanted = cx
@@ -167,10 +200,20 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::SYNTAX);
     }
     if abort {
-        // A shutdown here is over within its turn, so there is never one to abort.
-        return Err(CommandError::fixed("ERR No shutdown in progress."));
+        // A shutdown is over within its turn, unless the periodic work that begins it is held.
+        if cx.engine.debug.shutdown_held.take().is_none() {
+            return Err(CommandError::fixed("ERR No shutdown in progress."));
+        }
+        tracing::info!("Shutdown manually aborted.");
+        cx.reply().ok();
+        return Ok(Outcome::Done);
     }
-    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+    if let Some(busy) = cx.engine.scripting.busy()
+        && !how.nosave
+    {
+        return Err(busy);
+    }
+    if !how.now && cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }
     let client = Some(cx.client);

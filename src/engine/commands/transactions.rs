@@ -46,7 +46,9 @@ fn exec(cx: &mut EngineCx<'_>) -> CmdResult {
     engine.clients[index].out.array(queue.len());
     engine.clients[index].flags.insert(ClientFlags::DENY_BLOCKING);
     for (id, args) in &queue {
-        engine.run(index, *id, args.as_args(), None);
+        if engine.may_exec(index, *id, args.as_args()) {
+            engine.run(index, *id, args.as_args(), None);
+        }
     }
     engine.clients[index].flags.remove(ClientFlags::DENY_BLOCKING);
     Ok(Outcome::Done)

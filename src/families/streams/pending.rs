@@ -14,6 +14,8 @@ use smallvec::SmallVec;
 pub(super) fn xack(cx: &mut DataCx<'_>) -> CmdResult {
     let key = cx.args.at(1);
     let ids = ids(cx, 3);
+    // It counts as a read in the figures.
+    cx.db.look(key);
     let stream = cx.db.edit::<Stream>(key)?;
     let Some(group) = stream.and_then(|stream| stream.group_mut(cx.args.at(2))) else {
         cx.reply.integer(0);

@@ -51,6 +51,9 @@ impl<'a> Request<'a> {
         while at < args.len() {
             let more = args.len() - 1 - at;
             if args.is(at, "BLOCK") && more > 0 {
+                if cx.in_script {
+                    return Err(CommandError::block_in_script(args.at(0)));
+                }
                 at += 1;
                 request.wait = Some(deadline(cx, at)?);
             } else if args.is(at, "COUNT") && more > 0 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::object::Text;
-use crate::persist::testing::{FakeDisk, fake};
+use crate::persist::testing::{FakeDisk, Image, fake};
 use std::collections::BTreeMap;
 
 fn names() -> AofNames {
@@ -137,6 +137,24 @@ fn a_cut_last_file_is_shortened_and_that_is_said() {
     let seen = try_load(&log(b"", &requests(&["multi", "set c 3"]))).unwrap();
     assert_eq!(seen.notes[1], "Revert incomplete MULTI/EXEC transaction in AOF file log.2.incr.aof");
     assert_eq!(seen.notes[4], "AOF log.2.incr.aof loaded anyway because aof-load-truncated is enabled");
+}
+
+#[test]
+fn a_torn_end_is_cut_wherever_the_plug_is_pulled() {
+    let second = requests(&["set b 2", "multi", "set c 3", "exec"]);
+    let before = log(&requests(&["set a 1"]), &second[..second.len() - 3]);
+    let whole = BTreeMap::from([("a", "1"), ("b", "2")].map(|(k, v)| (k.into(), v.into())));
+    for tick in 0.. {
+        let disk = before.after_crash(Image::Everything);
+        disk.crash_at(tick);
+        let done = try_load(&disk).is_ok();
+        for image in Image::ALL {
+            assert_eq!(dataset(&disk.after_crash(image)), whole, "tick {tick}, {image:?}");
+        }
+        if done {
+            break;
+        }
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ use std::cmp::Ordering;
 
 use triomphe::Arc;
 
+use crate::structs::held::own;
+
 use super::Member;
 
 /// Entries in a full leaf.
@@ -226,8 +228,8 @@ impl<M: Member> Inner<M> {
         let (head, tail) = self.kids.split_at_mut(right_at);
         let joined = match (head[right_at - 1].as_mut(), tail[0].as_mut()) {
             (Some(Node::Leaf(left)), Some(Node::Leaf(right))) => {
-                let right = Arc::make_mut(right);
-                if Arc::make_mut(left).join_or_share(right, LEAF_ROWS) {
+                let right = own(right);
+                if own(left).join_or_share(right, LEAF_ROWS) {
                     true
                 } else {
                     let first = right.entry(0).map(|(score, member)| (score, member.clone()));
@@ -236,9 +238,9 @@ impl<M: Member> Inner<M> {
                 }
             }
             (Some(Node::Inner(left)), Some(Node::Inner(right))) => {
-                let right = Arc::make_mut(right);
+                let right = own(right);
                 right.set_first(0, first);
-                if Arc::make_mut(left).join_or_share(right, INNER_ROWS) {
+                if own(left).join_or_share(right, INNER_ROWS) {
                     true
                 } else {
                     let first = right.take_first(0);

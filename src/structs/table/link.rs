@@ -224,7 +224,13 @@ impl<E: Entry> Link<E> {
         // SAFETY: the caller's reference keeps the node alive; after the last one nobody else can reach it.
         unsafe {
             if !self.is_unique() {
+                // Taken before: others may free it as soon as the share is given up.
+                let bytes = match self.is_segment() {
+                    true => size_of::<Segment<E>>(),
+                    false => dir_bytes(self.bits(), self.is_bounded()),
+                };
                 if self.refs().fetch_sub(1, Ordering::Release) != 1 {
+                    crate::structs::held::left_behind(bytes);
                     return;
                 }
                 fence(Ordering::Acquire);

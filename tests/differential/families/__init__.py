@@ -8,7 +8,7 @@ separated. To add a family, write the module and name it in `NAMES`.
 import importlib
 
 NAMES = ["strings", "lists", "sets", "sorted_sets", "hashes", "keys", "bitmaps", "hyperloglogs", "geo", "streams",
-         "transactions", "errors"]
+         "transactions", "acl", "scripts", "errors"]
 
 
 class Family:

@@ -52,17 +52,18 @@ impl Engine {
     fn save_here(&mut self) -> Result<(), CommandError> {
         let (path, options, snapshot) = (self.snapshot_path(), self.snapshot_options(), self.take_snapshot());
         let (disk, pid) = (self.durability.disk.clone(), self.facts.process_id);
-        let saved = crate::persist::save_snapshot(&*disk, &path, pid, snapshot, &options, &Default::default());
+        let number = pid.to_string();
+        let saved = crate::persist::save_snapshot(&*disk, &path, &number, snapshot, &options, &Default::default());
         let (began_at, dirty) = (self.now, self.keyspace.log.dirty);
-        self.saved(saved.map(|_| ()), began_at, dirty);
-        if self.durability.last_save_ok { Ok(()) } else { Err(CommandError::fixed("ERR")) }
+        if self.saved(saved.map(|_| ()), began_at, dirty, false) { Ok(()) } else { Err(CommandError::fixed("ERR")) }
     }
 
-    /// Empties all databases without anybody being told.
+    /// Empties all databases and forgets the function libraries without anybody being told.
     fn empty_for_loading(&mut self) {
         let dirty = self.keyspace.log.dirty;
         self.keyspace.flush(None);
         self.keyspace.log.take();
         self.keyspace.log.dirty = dirty;
+        self.forget_libraries();
     }
 }

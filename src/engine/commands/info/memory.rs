@@ -4,6 +4,7 @@ use crate::base::ids::DbIndex;
 use crate::config::Key;
 use crate::engine::{Engine, Usage};
 use crate::observe::InfoWriter;
+use crate::observe::info_writer::human_bytes;
 use crate::structs::alloc;
 use std::sync::atomic::Ordering;
 
@@ -34,6 +35,10 @@ pub(in crate::engine::commands) struct MemoryFigures {
     pub clients: usize,
     /// The databases that have keys.
     pub databases: Vec<DatabaseFigures>,
+    /// Bytes of the cache of scripts.
+    pub scripts: usize,
+    /// Bytes of function libraries.
+    pub libraries: usize,
     /// Number of keys.
     pub keys: usize,
     /// Bytes that are not the data's.
@@ -59,13 +64,17 @@ impl MemoryFigures {
             })
             .collect();
         let tables: usize = databases.iter().map(|db| db.table_bytes + db.deadline_bytes).sum();
-        let overhead = engine.startup_memory + clients + tables;
+        let host = engine.scripting.host.borrow();
+        let (scripts, libraries) = (host.cache_bytes(), host.libraries.bytes());
+        let overhead = engine.startup_memory + clients + tables + scripts + libraries;
         MemoryFigures {
             used,
             startup: engine.startup_memory,
             peak: engine.stats.peak_memory.max(used),
             clients,
             databases,
+            scripts,
+            libraries,
             keys: engine.keyspace.total_keys(),
             overhead,
             dataset: used.saturating_sub(overhead),
@@ -139,7 +148,7 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
     out.field("allocator_active", usage.heap_bytes);
     out.field("allocator_resident", usage.anonymous_bytes);
     out.bytes("total_system_memory", engine.facts.total_memory);
-    scripts(out);
+    scripts(engine, out);
     out.bytes("maxmemory", engine.options.max_memory as u64);
     out.field("maxmemory_policy", engine.config.enum_name(Key::MaxmemoryPolicy));
     for (name, (ratio, bytes)) in [
@@ -151,7 +160,7 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
         out.ratio(&format!("{name}_ratio"), ratio);
         out.field(&format!("{name}_bytes"), bytes);
     }
-    let pending = engine.reclaim_pending.load(Ordering::Relaxed) + waiting(engine);
+    let pending = engine.reclaim_pending.values.load(Ordering::Relaxed) + waiting(engine);
     out.fields(&[
         ("mem_not_counted_for_evict", &engine.memory_not_counted()),
         ("mem_replication_backlog", &0),
@@ -172,19 +181,22 @@ fn waiting(engine: &Engine) -> u64 {
     engine.keyspace.garbage.iter().map(|garbage| garbage.len() as u64).sum()
 }
 
-/// There is no script engine: it takes no memory.
-fn scripts(out: &mut InfoWriter) {
+/// What interpreters and what is loaded into them take.
+fn scripts(engine: &Engine, out: &mut InfoWriter) {
+    let host = engine.scripting.host.borrow();
+    let (evals, calls) = (host.eval_bytes() as u64, host.call_bytes() as u64);
+    let (cache, libraries) = (host.cache_bytes() as u64, host.libraries.bytes() as u64);
     out.fields(&[
-        ("used_memory_lua", &0),
-        ("used_memory_vm_eval", &0),
-        ("used_memory_lua_human", &"0B"),
-        ("used_memory_scripts_eval", &0),
-        ("number_of_cached_scripts", &0),
-        ("number_of_functions", &0),
-        ("number_of_libraries", &0),
-        ("used_memory_vm_functions", &0),
+        ("used_memory_lua", &evals),
+        ("used_memory_vm_eval", &evals),
+        ("used_memory_lua_human", &human_bytes(evals)),
+        ("used_memory_scripts_eval", &cache),
+        ("number_of_cached_scripts", &host.cached()),
+        ("number_of_functions", &host.libraries.functions()),
+        ("number_of_libraries", &host.libraries.len()),
+        ("used_memory_vm_functions", &calls),
     ]);
-    out.bytes("used_memory_vm_total", 0);
-    out.field("used_memory_functions", 0);
-    out.bytes("used_memory_scripts", 0);
+    out.bytes("used_memory_vm_total", evals + calls);
+    out.field("used_memory_functions", libraries);
+    out.bytes("used_memory_scripts", cache + libraries);
 }

@@ -1,5 +1,5 @@
 //! INFO: persistence, replication, cluster. The latter two are not there yet, and their fields say so: nobody connected.
-//! Forks and their copies stay at zero, for a snapshot needs none.
+//! There are no forks; the fields for their copies tell what snapshots keep in memory that the data no longer needs.
 
 use crate::config::Key;
 use crate::engine::Engine;
@@ -21,10 +21,10 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     out.fields(&[
         ("loading", &(files.loading.is_some() as u8)),
         ("async_loading", &0),
-        ("current_cow_peak", &0),
-        ("current_cow_size", &0),
+        ("current_cow_peak", &engine.held_memory()),
+        ("current_cow_size", &engine.held_memory()),
         ("current_cow_size_age", &0),
-        ("current_fork_perc", &"0.00"),
+        ("current_fork_perc", &format!("{:.2}", processed as f64 * 100.0 / total.max(1) as f64)),
         ("current_save_keys_processed", &processed),
         ("current_save_keys_total", &total),
         ("rdb_changes_since_last_save", &engine.changes_since_save()),
@@ -34,7 +34,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
         ("rdb_last_bgsave_time_sec", &files.last_save_seconds),
         ("rdb_current_bgsave_time_sec", &saving_s),
         ("rdb_saves", &files.saves),
-        ("rdb_last_cow_size", &0),
+        ("rdb_last_cow_size", &files.held_back.last_save),
         ("rdb_last_load_keys_expired", &files.expired_on_load),
         ("rdb_last_load_keys_loaded", &files.loaded_keys),
         ("aof_enabled", &(files.log.is_some() as u8)),
@@ -46,7 +46,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
         ("aof_rewrites", &files.rewrites),
         ("aof_rewrites_consecutive_failures", &files.rewrite_limit.failures()),
         ("aof_last_write_status", &status(files.log.as_ref().is_none_or(|log| log.status() == Status::Ok))),
-        ("aof_last_cow_size", &0),
+        ("aof_last_cow_size", &files.held_back.last_rewrite),
         ("module_fork_in_progress", &0),
         ("module_fork_last_cow_size", &0),
     ]);
@@ -57,7 +57,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
         out.fields(&[
             ("loading_start_time", &loading.began_at.as_secs()),
             ("loading_total_bytes", &total),
-            ("loading_rdb_used_mem", &0),
+            ("loading_rdb_used_mem", &loading.used_memory),
             ("loading_loaded_bytes", &bytes),
             ("loading_loaded_perc", &format!("{:.2}", bytes as f64 * 100.0 / total.max(1) as f64)),
             ("loading_eta_seconds", &eta_s),

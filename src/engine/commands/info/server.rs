@@ -16,6 +16,10 @@ pub(super) fn server(engine: &Engine, out: &mut InfoWriter) {
     let (facts, config) = (&engine.facts, &engine.config);
     let now_us = (engine.senses.unix_us)();
     let uptime_s = (now_us / 1000 - facts.started_at.0).max(0) / 1000;
+    let tcp_port = match config.integer(Key::Port) {
+        0 => config.integer(Key::TlsPort),
+        port => port,
+    };
     const LRU_CLOCK_MAX: i64 = (1 << 24) - 1;
     out.section("Server");
     out.fields(&[
@@ -35,7 +39,7 @@ pub(super) fn server(engine: &Engine, out: &mut InfoWriter) {
         ("process_id", &facts.process_id),
         ("process_supervised", &"no"),
         ("run_id", &facts.run_id),
-        ("tcp_port", &config.integer(Key::Port)),
+        ("tcp_port", &tcp_port),
         ("server_time_usec", &now_us),
         ("uptime_in_seconds", &uptime_s),
         ("uptime_in_days", &(uptime_s / 86_400)),

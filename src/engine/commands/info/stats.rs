@@ -43,6 +43,7 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
         ("pubsub_patterns", &engine.pubsub.patterns.len()),
         ("pubsubshard_channels", &engine.pubsub.shard_channels.len()),
     ]);
+    out.field("migrate_cached_sockets", engine.migrations.cached_sockets);
     absent(out);
     out.fields(&[
         ("tracking_total_keys", &engine.tracking.keys()),
@@ -59,15 +60,18 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
         ("client_output_buffer_limit_disconnections", &stats.output_buffer_disconnections),
         ("reply_buffer_shrinks", &0),
         ("reply_buffer_expands", &0),
+        ("acl_access_denied_auth", &stats.denied_auth),
+        ("acl_access_denied_cmd", &stats.denied_commands),
+        ("acl_access_denied_key", &stats.denied_keys),
+        ("acl_access_denied_channel", &stats.denied_channels),
     ]);
 }
 
-/// What never happens here: forks, migration of keys, moving values about in memory.
+/// What never happens here: forks, moving values about in memory.
 fn absent(out: &mut InfoWriter) {
     for name in [
         "latest_fork_usec",
         "total_forks",
-        "migrate_cached_sockets",
         "slave_expires_tracked_keys",
         "active_defrag_hits",
         "active_defrag_misses",

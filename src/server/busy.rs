@@ -1,0 +1,114 @@
+//! Serving the other clients while a script runs for too long. The loop stands still then, so what the tasks of the
+//! runtime do otherwise is done here by hand and without waiting: accept, read, run, send. The gate answers BUSY to all
+//! but the few commands that may end the script.
+//!
+//! Promises: the client whose script runs is left alone; requests of the turn that the script is of come before those
+//! read now, so that no client's requests change their order; nothing is borrowed while a request runs.
+
+use super::conn::Stream;
+use super::rim::Rim;
+use super::turn::{READ_BYTES, Turn};
+use crate::engine::{ClientIndex, Engine};
+use crate::structs::process;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+thread_local! {
+    /// The rim of this thread's loop.
+    static RIM: RefCell<Weak<Rim>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Makes a rim the one that serves others on this thread.
+pub fn install(rim: &Rc<Rim>) {
+    RIM.with(|slot| *slot.borrow_mut() = Rc::downgrade(rim));
+}
+
+/// Serves the clients other than the script's caller once, without waiting.
+pub fn serve_others(engine: &mut Engine) {
+    let rim = RIM.with(|slot| slot.borrow().upgrade());
+    if let Some(rim) = rim {
+        rim.serve_others(engine);
+    }
+}
+
+impl Rim {
+    fn serve_others(&self, engine: &mut Engine) {
+        let caller = engine.script_caller();
+        if let Ok(turn) = self.turn.try_borrow() {
+            self.run_requests(engine, &turn, caller);
+        }
+        let accepted =
+            self.listeners.borrow().as_ref().map(|listeners| listeners.accept_now(&engine.config, &self.tls));
+        for (incoming, stream, endpoints) in accepted.unwrap_or_default() {
+            self.take_over(engine, incoming, stream, endpoints);
+        }
+        // Taken out while it is used, so that nothing is borrowed.
+        let mut turn = self.busy_turn.take().unwrap_or_default();
+        for index in self.readable(engine, caller) {
+            self.read_now(engine, &mut turn, index);
+        }
+        self.run_requests(engine, &turn, caller);
+        self.end_requests(engine, &mut turn);
+        *self.busy_turn.borrow_mut() = Some(turn);
+        self.do_asks(engine);
+        self.send_and_close(engine);
+        if let Some(how) = self.ending.get() {
+            match engine.finish(how) {
+                Ok(()) => self.end_process(),
+                Err(line) => {
+                    tracing::warn!("{line}");
+                    self.tell_shutdown_failed(engine);
+                }
+            }
+        }
+    }
+
+    /// Clients that have sent something and may go on.
+    fn readable(&self, engine: &Engine, caller: Option<ClientIndex>) -> Vec<ClientIndex> {
+        let conns = self.conns.borrow();
+        let mut indices = Vec::new();
+        let mut descriptors = Vec::new();
+        for (index, conn) in conns.iter().enumerate() {
+            let Some(conn) = conn else { continue };
+            let Some(client) = engine.clients.get(index) else { continue };
+            if Some(index) == caller || conn.held || client.blocked.is_some() || client.closing() {
+                continue;
+            }
+            indices.push(index);
+            descriptors.push(client.endpoints.fd);
+        }
+        let readable = process::poll_readable(&descriptors);
+        indices.into_iter().zip(readable).filter(|(_, readable)| *readable).map(|(index, _)| index).collect()
+    }
+
+    /// Reads once. An end of the connection is left for its task to find.
+    fn read_now(&self, engine: &mut Engine, turn: &mut Turn, index: ClientIndex) {
+        let mut conns = self.conns.borrow_mut();
+        let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) else { return };
+        if let Stream::Tls(tls) = &*conn.stream.clone() {
+            return self.read_tls_now(engine, turn, index, conn, tls);
+        }
+        let before = conn.query.len();
+        conn.query.resize(before + READ_BYTES, 0);
+        let read = conn.stream.read_now(&mut conn.query[before..]).unwrap_or(0);
+        conn.query.truncate(before + read);
+        if read == 0 {
+            return;
+        }
+        self.parse_query(engine, turn, index, conn);
+        if conn.query.len() > engine.options.query_buffer_limit {
+            engine.query_buffer_exceeded(index, &conn.query);
+        }
+        engine.received(index, read);
+        engine.clients[index].query = conn.sizes();
+    }
+
+    /// The process ends in the middle of the script.
+    fn end_process(&self) -> ! {
+        if let Some(listeners) = self.listeners.borrow_mut().take() {
+            listeners.remove_socket_file();
+        }
+        tracing::warn!("Redis is now ready to exit, bye bye...");
+        std::process::exit(0);
+    }
+}

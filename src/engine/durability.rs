@@ -327,7 +327,7 @@ impl Engine {
         let slows = std::mem::take(&mut self.durability.slows_writers);
         for index in std::mem::take(&mut self.durability.slowed) {
             if let Some(blocked) = self.release_blocked(index) {
-                self.execute(index, blocked.args.as_args());
+                self.execute(index, blocked.args.as_args(), super::table::CommandId::MAX);
                 if self.clients.get(index).is_some_and(|client| client.blocked.is_none()) {
                     self.resume(index);
                 }

@@ -1,5 +1,6 @@
 //! What the rim needs of the engine around a request: limits for its parser, refusals, protocol errors, prefetching.
 
+use super::table::CommandId;
 use super::{ClientIndex, Engine};
 use crate::base::ids::DbIndex;
 use crate::base::quoting::repr;
@@ -33,7 +34,7 @@ impl Engine {
     }
 
     /// Positions of a request's keys, by its command's key specs.
-    pub(crate) fn key_positions(&self, id: super::table::CommandId, args: Args<'_>) -> Vec<usize> {
+    pub(crate) fn key_positions(&self, id: CommandId, args: Args<'_>) -> Vec<usize> {
         let mut positions = Vec::new();
         for spec in self.table.get(id).meta.keys {
             spec.positions(args, &mut positions);
@@ -111,70 +112,109 @@ impl Engine {
         self.close(index, false);
     }
 
-    /// Begins to fetch what a request's keys need, and says which those are. Only a hint: the request may turn out to be
-    /// refused.
+    /// Finds the command of a request that is to run soon, and begins to fetch what its keys need. Returns the command
+    /// (`CommandId::MAX`: not found, or only with its subcommand) and how many keys were noted. Keys are only a hint: the
+    /// request may turn out to be refused.
     #[inline]
-    pub fn prefetch_keys(&self, index: ClientIndex, args: Args<'_>, wanted: &mut Prefetch) {
-        let Some(id) = self.table.find_top(args.at(0)) else { return };
-        let (first, step) = self.table.get(id).prefetch;
-        if first == 0 {
-            return;
-        }
-        let db = self.clients[index].db;
-        let table = self.keyspace.table(db);
-        let mut at = first;
-        while let Some(key) = args.get(at) {
-            let hash = hash(key);
-            table.prefetch_path(hash);
-            if !wanted.push(db, hash) || step == 0 {
-                return;
+    pub fn look_ahead(&self, index: ClientIndex, args: Args<'_>, ahead: &mut Lookahead) -> (CommandId, u8) {
+        let Some(id) = self.table.find_top(args.at(0)) else { return (CommandId::MAX, 0) };
+        let command = self.table.get(id);
+        let known = if command.subcommands.is_empty() { id } else { CommandId::MAX };
+        let (first, step) = command.prefetch;
+        let mut keys = 0;
+        if first != 0 && !ahead.alone {
+            let db = self.clients[index].db;
+            let table = self.keyspace.table(db);
+            let mut at = first;
+            while keys < Lookahead::MOST_OF_ONE
+                && let Some(key) = args.get(at)
+            {
+                let hash = hash(key);
+                table.prefetch_root(hash);
+                ahead.push(db, hash);
+                keys += 1;
+                if step == 0 {
+                    break;
+                }
+                at += step;
             }
-            at += step;
         }
+        (known, keys)
     }
 
-    /// The further steps of [`Engine::prefetch_keys`]: the segments, then the records.
+    /// Goes on fetching: the segments of keys further off, the records of those that come next. `due` keys belong to the
+    /// request that runs now.
     #[inline]
-    pub fn prefetch_records(&self, wanted: &Prefetch) {
-        for &(db, hash) in wanted.keys() {
+    pub fn fetch_ahead(&self, ahead: &mut Lookahead, due: u8) {
+        let due = ahead.passed + u32::from(due);
+        let until = ahead.noted.min((ahead.passed + Lookahead::PATHS).max(due));
+        while ahead.paths < until {
+            let (db, hash) = ahead.at(ahead.paths);
+            self.keyspace.table(db).prefetch_path(hash);
+            ahead.paths += 1;
+        }
+        let until = ahead.paths.min((ahead.passed + Lookahead::SEGMENTS).max(due));
+        while ahead.segments < until {
+            let (db, hash) = ahead.at(ahead.segments);
             self.keyspace.table(db).prefetch_segment(hash);
+            ahead.segments += 1;
         }
-        for &(db, hash) in wanted.keys() {
+        let until = ahead.segments.min((ahead.passed + Lookahead::RECORDS).max(due));
+        while ahead.records < until {
+            let (db, hash) = ahead.at(ahead.records);
             self.keyspace.table(db).prefetch_entry(hash);
+            ahead.records += 1;
         }
+        ahead.passed = due;
     }
 }
 
-/// Keys whose records are on their way into the cache.
-pub struct Prefetch {
-    keys: [(DbIndex, u64); Prefetch::MOST],
-    len: usize,
+/// Keys of the requests that run next, on their way into the cache: the paths to the furthest are being fetched, the
+/// segments of nearer ones, the records of the nearest. So many of the processor's loads are under way at any time, and
+/// no request waits for its own.
+#[derive(Default)]
+pub struct Lookahead {
+    keys: Vec<(DbIndex, u64)>,
+    /// Keys noted in this turn; the counts below follow it.
+    noted: u32,
+    paths: u32,
+    segments: u32,
+    records: u32,
+    passed: u32,
+    alone: bool,
 }
 
-impl Default for Prefetch {
-    fn default() -> Prefetch {
-        Prefetch { keys: [(DbIndex(0), 0); Prefetch::MOST], len: 0 }
-    }
-}
+impl Lookahead {
+    const ROOM: usize = 256;
+    /// Keys of one request that are fetched; the rest of a long one waits for its turn.
+    const MOST_OF_ONE: u8 = 128;
+    /// How far ahead of the running request, in keys, each step is done.
+    const KEYS: u32 = 24;
+    const PATHS: u32 = 20;
+    const SEGMENTS: u32 = 14;
+    const RECORDS: u32 = 7;
 
-impl Prefetch {
-    /// Keys prefetched together: as many misses as a processor keeps under way, a few times over.
-    const MOST: usize = 64;
-
-    /// Forgets all, for the next group.
-    pub fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    fn push(&mut self, db: DbIndex, hash: u64) -> bool {
-        if self.len < Prefetch::MOST {
-            self.keys[self.len] = (db, hash);
-            self.len += 1;
-        }
-        self.len < Prefetch::MOST
+    /// Begins a turn of so many requests. With one there is nothing to overlap.
+    pub fn begin(&mut self, requests: usize) {
+        self.keys.resize(Lookahead::ROOM, (DbIndex(0), 0));
+        (self.noted, self.paths, self.segments, self.records, self.passed) = (0, 0, 0, 0, 0);
+        self.alone = requests < 2;
     }
 
-    fn keys(&self) -> &[(DbIndex, u64)] {
-        &self.keys[..self.len]
+    /// Whether another request should be looked at.
+    #[inline]
+    pub fn is_near(&self) -> bool {
+        self.noted - self.passed < Lookahead::KEYS
+    }
+
+    #[inline]
+    fn push(&mut self, db: DbIndex, hash: u64) {
+        self.keys[self.noted as usize % Lookahead::ROOM] = (db, hash);
+        self.noted += 1;
+    }
+
+    #[inline]
+    fn at(&self, at: u32) -> (DbIndex, u64) {
+        self.keys[at as usize % Lookahead::ROOM]
     }
 }

@@ -11,8 +11,9 @@ use crate::command::{Args, CmdResult, CommandError, DataCx, Outcome, TimeoutRepl
 
 impl Engine {
     /// Runs one request of a client. The reply is left in the client's output buffer; the client may be blocked or
-    /// closing afterwards, and then the rim holds back its further requests.
-    pub fn execute(&mut self, index: ClientIndex, args: Args<'_>) {
+    /// closing afterwards, and then the rim holds back its further requests. `known`: the command, if it was looked up
+    /// already; `CommandId::MAX` otherwise.
+    pub fn execute(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
         self.lend_buffer(index);
         let now = self.now;
         let client = &mut self.clients[index];
@@ -23,7 +24,7 @@ impl Engine {
             client.flags.insert(ClientFlags::REPLY_SKIP);
         }
         self.running = Some(index);
-        self.execute_known(index, args);
+        self.execute_known(index, args, known);
         self.running = None;
         let client = &mut self.clients[index];
         let flags = client.flags;
@@ -73,8 +74,9 @@ impl Engine {
         }
     }
 
-    fn execute_known(&mut self, index: ClientIndex, args: Args<'_>) {
-        let id = match self.table.resolve(args) {
+    fn execute_known(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
+        let found = if known != CommandId::MAX { Ok(known) } else { self.table.resolve(args) };
+        let id = match found {
             Ok(id) => id,
             Err(error) => {
                 self.clients[index].last_command = u16::MAX;
@@ -409,7 +411,7 @@ impl Engine {
     /// Runs a command that was held once more, from its beginning.
     pub(super) fn execute_held(&mut self, index: ClientIndex) {
         if let Some(blocked) = self.clients[index].blocked.take() {
-            self.execute(index, blocked.args.as_args());
+            self.execute(index, blocked.args.as_args(), CommandId::MAX);
             if self.clients[index].blocked.is_none() {
                 self.resume(index);
             }

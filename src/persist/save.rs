@@ -14,6 +14,7 @@ use super::{Notify, Slot};
 use crate::object::Object;
 use crate::persist::aof::{append_bulk, append_bulk_int};
 use crate::rdb::{self, Sink, Usage, Writer};
+use crate::structs::process::step_aside;
 use crate::structs::table::Table;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -393,6 +394,7 @@ impl SaveJob {
         let result = Slot::new();
         let (shared, reply) = (progress.clone(), result.clone());
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
+            step_aside();
             crate::structs::held::walk();
             reply.put(work(&shared));
             notify();

@@ -17,6 +17,7 @@ impl Reclaim {
         let (queue, incoming) = channel::<(Garbage, usize)>();
         let counter = pending.clone();
         let worker = move || {
+            crate::structs::process::step_aside();
             for (garbage, bytes) in incoming {
                 let values = garbage.len() as u64;
                 drop(garbage);

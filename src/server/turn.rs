@@ -6,7 +6,8 @@ use super::conn::{Conn, Stream};
 use super::rim::Rim;
 use crate::client::ClientFlags;
 use crate::command::Args;
-use crate::engine::intake::Prefetch;
+use crate::engine::intake::Lookahead;
+use crate::engine::table::CommandId;
 use crate::engine::{ClientIndex, Engine};
 use crate::resp::parser::{Parsed, RequestParser, Span};
 use std::cell::{Cell, RefCell};
@@ -51,16 +52,20 @@ pub struct Request {
     pub frame: (usize, usize),
     /// Whether the frame is in the query buffer (an inline request's arguments are not).
     pub frame_in_query: bool,
+    /// Its command, once it was looked up.
+    pub command: Cell<CommandId>,
+    /// How many of its keys are being fetched into the cache.
+    pub keys: Cell<u8>,
     /// It has run, or was kept for later.
     pub done: Cell<bool>,
 }
 
 /// Bytes one read takes at most.
-pub const READ_BYTES: usize = 16 * 1024;
-/// Size of the arena: what one turn reads at most before it runs.
-const ARENA_BYTES: usize = 1024 * 1024;
-/// Requests whose keys are prefetched together.
-const GROUP: usize = 16;
+pub const READ_BYTES: usize = 32 * 1024;
+/// Size of the arena: what one turn reads at most before it runs. What is read is then still in the processor's cache.
+const ARENA_BYTES: usize = 512 * 1024;
+/// Requests from which on a turn runs before more is read.
+const MOST_REQUESTS: usize = 1024;
 
 /// Most bytes of inline arguments and most arguments that room is kept for between turns.
 const KEPT_INLINE_BYTES: usize = 64 * 1024;
@@ -78,6 +83,8 @@ pub struct Turn {
     pub requests: Vec<Request>,
     /// Their arguments.
     pub spans: Vec<Span>,
+    /// Keys that are being fetched into the cache.
+    pub ahead: RefCell<Lookahead>,
     /// Texts of protocol errors.
     pub errors: Vec<Vec<u8>>,
     /// Connections whose query buffer holds requests of this turn.
@@ -92,6 +99,7 @@ impl Default for Turn {
             inline: Vec::new(),
             requests: Vec::new(),
             spans: Vec::new(),
+            ahead: RefCell::default(),
             errors: Vec::new(),
             from_query: RefCell::default(),
         }
@@ -106,7 +114,7 @@ impl Turn {
 
     /// Whether so many bytes may go into the arena.
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        self.arena.len() - self.used >= bytes
+        self.arena.len() - self.used >= bytes && self.requests.len() < MOST_REQUESTS
     }
 
     fn reset(&mut self) {
@@ -149,6 +157,8 @@ impl Turn {
                 spans: 0,
                 frame: (at + start, at + start),
                 frame_in_query: in_query,
+                command: Cell::new(CommandId::MAX),
+                keys: Cell::new(0),
                 done: Cell::new(false),
             };
             match parser.parse(&bytes[start..], &mut self.spans, limits) {
@@ -206,17 +216,21 @@ impl Rim {
     /// Runs the requests of a turn that have not run, but for those of one client if its script is running. Nothing is
     /// borrowed while a request runs: a script that runs for long comes back here for the others' sake.
     pub(super) fn run_requests(&self, engine: &mut Engine, turn: &Turn, but_for: Option<ClientIndex>) {
-        let mut wanted = Prefetch::default();
-        for group in turn.requests.chunks(GROUP) {
-            if group.len() > 1 {
-                Self::prefetch(engine, turn, group, &self.conns.borrow(), &mut wanted);
+        // Empty when this is called again by a script.
+        let mut ahead = turn.ahead.take();
+        ahead.begin(turn.requests.len());
+        let mut looked_at = 0;
+        for (at, request) in turn.requests.iter().enumerate() {
+            while looked_at < turn.requests.len() && (looked_at <= at || ahead.is_near()) {
+                Self::look_ahead(engine, turn, &turn.requests[looked_at], &self.conns.borrow(), &mut ahead);
+                looked_at += 1;
             }
-            for request in group {
-                if Some(request.client) != but_for && !request.done.replace(true) {
-                    self.run_request(engine, turn, request);
-                }
+            engine.fetch_ahead(&mut ahead, request.keys.get());
+            if Some(request.client) != but_for && !request.done.replace(true) {
+                self.run_request(engine, turn, request);
             }
         }
+        turn.ahead.replace(ahead);
     }
 
     fn run_request(&self, engine: &mut Engine, turn: &Turn, request: &Request) {
@@ -233,7 +247,7 @@ impl Rim {
             }
         }
         match request.what {
-            What::Request => engine.execute(request.client, arguments(turn, &query, request)),
+            What::Request => engine.execute(request.client, arguments(turn, &query, request), request.command.get()),
             What::ProtocolError(at) => engine.protocol_error(request.client, &turn.errors[at as usize]),
         }
         if request.frame_in_query
@@ -272,17 +286,19 @@ impl Rim {
         }
     }
 
-    fn prefetch(engine: &Engine, turn: &Turn, group: &[Request], conns: &[Option<Box<Conn>>], wanted: &mut Prefetch) {
-        wanted.clear();
-        for request in group {
-            if let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
-                && request.spans > 1
-                && !request.done.get()
-            {
-                engine.prefetch_keys(request.client, arguments(turn, &conn.query, request), wanted);
-            }
+    /// Notes the keys of a request, to be fetched before it runs.
+    #[inline]
+    fn look_ahead(engine: &Engine, turn: &Turn, request: &Request, conns: &[Option<Box<Conn>>], ahead: &mut Lookahead) {
+        request.keys.set(0);
+        if request.what == What::Request
+            && !request.done.get()
+            && let Some(conn) = conns.get(request.client).and_then(Option::as_ref)
+            && engine.clients.contains(request.client)
+        {
+            let (command, keys) = engine.look_ahead(request.client, arguments(turn, &conn.query, request), ahead);
+            request.command.set(command);
+            request.keys.set(keys);
         }
-        engine.prefetch_records(wanted);
     }
 
     /// Sends, closes, resumes. Returns whether there are requests again.
@@ -299,7 +315,8 @@ impl Rim {
 
     /// Sends what was written for clients, and closes those that are to be closed.
     pub(super) fn send_and_close(&self, engine: &mut Engine) {
-        for index in std::mem::take(&mut engine.dirty) {
+        let mut dirty = std::mem::take(&mut engine.dirty);
+        for index in dirty.drain(..) {
             if engine.clients.contains(index) {
                 engine.clients[index].flags.remove(ClientFlags::OUTPUT_PENDING);
                 self.send(engine, index);
@@ -307,6 +324,10 @@ impl Rim {
                     engine.closing.push(index);
                 }
             }
+        }
+        if engine.dirty.is_empty() {
+            // Its room is kept for the next turn.
+            engine.dirty = dirty;
         }
         for index in std::mem::take(&mut engine.closing) {
             self.close_if_done(engine, index);

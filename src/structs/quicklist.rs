@@ -155,7 +155,10 @@ impl Quicklist {
             self.len += 1;
             return;
         }
-        self.insert_block(0, self.block_of(value));
+        if let Some(Block::Packed(pack)) = &mut self.head {
+            seal(pack, &mut self.block_bytes);
+        }
+        self.insert_block(0, self.end_block_of(value));
     }
 
     /// Adds an element at the tail: to the last block while the fill allows, else in a new block.
@@ -171,7 +174,10 @@ impl Quicklist {
             self.len += 1;
             return;
         }
-        self.insert_block(self.node_count(), self.block_of(value));
+        if let Some(Block::Packed(pack)) = last {
+            seal(pack, &mut self.block_bytes);
+        }
+        self.insert_block(self.node_count(), self.end_block_of(value));
     }
 
     /// Removes the first element.
@@ -414,6 +420,13 @@ fn clamp_fill(fill: i64) -> i16 {
 
 fn clamp_compress(compress: i64) -> u16 {
     compress.clamp(0, i64::from(u16::MAX)) as u16
+}
+
+/// Gives back the room of a block that takes no more.
+fn seal(pack: &mut Listpack, block_bytes: &mut usize) {
+    let before = pack.alloc_bytes();
+    pack.shrink_to_fit();
+    *block_bytes = *block_bytes - before + pack.alloc_bytes();
 }
 
 /// True for a packed block without elements.

@@ -573,20 +573,26 @@ impl<E: Entry> Table<E> {
             .filter(|entry| deadline_of(*entry) < u64::MAX)
     }
 
-    /// Asks for the directory line that a lookup of `hash` is going to read. First of three steps, for a group
-    /// of keys each: while one key's memory is on its way, the others are asked for.
+    /// Asks for the line of the root directory that a lookup of `hash` is going to read. First of four steps, each some
+    /// keys behind the one before: while one key's memory is on its way, the others are asked for.
+    #[inline]
+    pub fn prefetch_root(&self, hash: u64) {
+        self.tree.prefetch_root(hash);
+    }
+
+    /// The second step: asks for the line of the directory below, if there is one.
     #[inline]
     pub fn prefetch_path(&self, hash: u64) {
         self.tree.prefetch_path(hash);
     }
 
-    /// The second step: asks for the segment that a lookup is going to read.
+    /// The third step: asks for the segment that a lookup is going to read.
     #[inline]
     pub fn prefetch_segment(&self, hash: u64) {
         self.tree.prefetch(hash);
     }
 
-    /// Asks for the entry that a lookup of `hash` is going to read. Second step, when the segment has come.
+    /// Asks for the entry that a lookup of `hash` is going to read. Last step, when the segment has come.
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
         if let Some(leaf) = self.tree.leaf(hash) {

@@ -46,8 +46,9 @@ impl Block {
         Block::Plain(ThinArc::from_header_and_slice((), bytes))
     }
 
-    pub(super) fn packed(bytes: &[u8]) -> Self {
-        let mut pack = Listpack::new();
+    /// A block of one element, with room for `room` bytes of elements.
+    pub(super) fn packed(bytes: &[u8], room: usize) -> Self {
+        let mut pack = Listpack::with_capacity(room);
         pack.push_back(bytes);
         Block::Packed(pack)
     }

@@ -15,6 +15,11 @@ pub(super) const SAFE_BYTES: usize = 8192;
 pub(super) const ELEMENT_OVERHEAD_BYTES: usize = 8;
 /// Header and end of a packed block, of which a joined block needs only one.
 pub(super) const PACK_FRAME_BYTES: usize = 7;
+/// Blocks from which on a new one gets its whole room at once.
+const ROOMY_FROM_BLOCKS: usize = 8;
+/// What the allocation of packed elements takes beside them: two words of the block, the frame.
+const PACK_ALLOCATION_BYTES: usize = 8 + PACK_FRAME_BYTES;
+
 /// What may go together in one block.
 #[derive(Clone, Copy)]
 pub(super) struct FillRule {
@@ -53,7 +58,18 @@ impl Quicklist {
 
     /// A block of its own for `value`.
     pub(super) fn block_of(&self, value: &[u8]) -> Block {
-        if self.is_large(value.len()) { Block::plain(value) } else { Block::packed(value) }
+        if self.is_large(value.len()) { Block::plain(value) } else { Block::packed(value, 0) }
+    }
+
+    /// A block at an end for `value`: with room for the values to come when the list has so many blocks that what one of
+    /// them has not used yet is little.
+    pub(super) fn end_block_of(&self, value: &[u8]) -> Block {
+        if self.is_large(value.len()) {
+            return Block::plain(value);
+        }
+        let full = FILL_BYTES.get(usize::from(self.fill.unsigned_abs()).wrapping_sub(1)).copied().unwrap_or(0);
+        let roomy = self.fill < 0 && full <= SAFE_BYTES && self.node_count() >= ROOMY_FROM_BLOCKS;
+        Block::packed(value, if roomy { full - PACK_ALLOCATION_BYTES } else { 0 })
     }
 
     /// An index from the head for one that may be from the tail.

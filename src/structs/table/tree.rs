@@ -156,7 +156,17 @@ impl<E: Entry> Tree<E> {
         Leaf { segment: Some(unsafe { &*link.segment() }), depth, first: hash & !below, last: hash | below }
     }
 
-    /// Asks for the line of the second directory that a lookup of `hash` is going to read; the root's is in the cache.
+    /// Asks for the line of the root directory that a lookup of `hash` is going to read.
+    #[inline]
+    pub(super) fn prefetch_root(&self, hash: u64) {
+        if let Some(root) = self.root
+            && root.bits() != 0
+        {
+            prefetch::read(root.place(index(hash, root.bits())));
+        }
+    }
+
+    /// Asks for the line of the second directory that a lookup of `hash` is going to read.
     #[inline]
     pub(super) fn prefetch_path(&self, hash: u64) {
         let Some(root) = self.root else { return };

@@ -204,7 +204,7 @@ impl Lookahead {
     /// Whether another request should be looked at.
     #[inline]
     pub fn is_near(&self) -> bool {
-        self.noted - self.passed < Lookahead::KEYS
+        self.noted.saturating_sub(self.passed) < Lookahead::KEYS
     }
 
     #[inline]

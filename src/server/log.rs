@@ -5,8 +5,9 @@
 
 use crate::structs::process;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::RwLock;
@@ -122,7 +123,11 @@ pub fn line(mark: char, message: &str) {
     let file = FILE.read().ok().and_then(|file| file.clone());
     // A log that cannot be written must not stop the server, and there is nowhere to say so.
     let _ = match file {
-        None => std::io::stdout().write_all(text.as_bytes()),
+        // Past the buffer and its lock: who crashes while a line is being written can still report it.
+        None => {
+            let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+            stdout.and_then(|stdout| File::from(stdout).write_all(text.as_bytes()))
+        }
         Some(path) => {
             OpenOptions::new().create(true).append(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()))
         }

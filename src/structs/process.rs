@@ -164,13 +164,13 @@ pub fn raise_open_files(wanted: u64) -> Option<u64> {
     }
 }
 
-/// Has the calling thread step aside for the loop where both share a core: it gets a tenth of it while the loop is busy,
+/// Has the calling thread step aside for the loop where both share a core: it gets a quarter of it while the loop is busy,
 /// and in slices so short that the loop, when there is something to do, waits no longer for it than it would for its
 /// turn. Only a hint: a system that knows no slices of a thread's own, or refuses, goes on as it was.
 pub fn step_aside() {
     #[cfg(target_os = "linux")]
     {
-        const NICE: i32 = 10;
+        const NICE: i32 = 5;
         const SLICE_NS: u64 = 100_000;
         #[repr(C)]
         struct Attributes {

@@ -210,7 +210,8 @@ fn clients_go_before_keys_do() {
     let mut c = s.connect();
     c.is("CLIENT NO-EVICT on", "+OK");
     (0..50).for_each(|key| c.is(&format!("SETRANGE {key} 99999 x"), ":100000"));
-    c.is("CONFIG SET maxmemory 11mb", "+OK");
+    let limit = used(&mut c) + 6_000_000;
+    c.is(&format!("CONFIG SET maxmemory {limit}"), "+OK");
     // Halves of requests, as large as they may be all together only without keys.
     let half = [b"*2\r\n$1000000\r\n".as_slice(), &vec![b'x'; 500_000]].concat();
     let mut greedy: Vec<Conn> = (0..20).map(|_| s.connect()).collect();

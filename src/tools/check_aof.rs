@@ -212,10 +212,15 @@ fn cut(console: &mut Console, path: &Path, size: u64, len: u64) -> Outcome {
     shorten().map_err(|error| console.fail(format!("Failed to truncate AOF {}: {}", path.display(), reason(&error))))
 }
 
-/// Keeps servers of ours off the file's folder and the one above it, where such a server has left its lock.
+/// Keeps servers of ours off the file's folder, and off the one above it when the file's is that of a log in several
+/// files, where such a server has left its lock.
 fn lock(path: &Path) -> io::Result<Vec<Box<dyn FolderLock>>> {
     let folder = std::fs::canonicalize(folder_of(path))?;
-    let folders = [Some(folder.as_path()), folder.parent()].into_iter().flatten();
+    let is_manifest = |file: io::Result<std::fs::DirEntry>| {
+        file.is_ok_and(|file| file.path().extension().is_some_and(|extension| extension == "manifest"))
+    };
+    let above = if std::fs::read_dir(&folder)?.any(is_manifest) { folder.parent() } else { None };
+    let folders = [Some(folder.as_path()), above].into_iter().flatten();
     let locked = folders.filter(|folder| folder.join(LOCK_NAME).exists());
     locked.map(|folder| RealDisk::new().lock_folder(folder)).collect()
 }

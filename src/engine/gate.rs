@@ -178,9 +178,14 @@ impl Engine {
         if !self.pause.all {
             let queue_writes = command.name == "exec"
                 && self.clients[index].transaction.as_ref().is_some_and(|t| {
-                    t.queue.iter().any(|(id, _)| {
+                    t.queue.iter().any(|(id, args)| {
                         let queued = self.table.get(*id);
-                        queued.has(Flag::Write) || queued.has(Flag::MayReplicate)
+                        let declared =
+                            queued.has(Flag::NoMandatoryKeys).then(|| self.declared_flags(*id, args.as_args()));
+                        match declared.flatten() {
+                            Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
+                            None => queued.has(Flag::Write) || queued.has(Flag::MayReplicate),
+                        }
                     })
                 });
             return !(writes || queue_writes);

@@ -267,8 +267,7 @@ impl Engine {
         }
         if self.tracking.is_active() {
             // What was changed before is forgotten before what was read is remembered.
-            let index = self.on_behalf_of(index);
-            self.note_invalidations(Some(index));
+            self.note_invalidations(Some(self.on_behalf_of(index)));
             if self.clients[index].flags.contains(ClientFlags::TRACKING) {
                 self.remember_reads(index, id, args);
             }

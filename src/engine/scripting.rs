@@ -68,6 +68,8 @@ pub struct Running {
     allow_oom: bool,
     /// It has written.
     wrote: bool,
+    /// It has called a command that only reads.
+    read: bool,
     /// It is to end.
     killed: bool,
     /// What it writes is repeated in the log.
@@ -220,6 +222,7 @@ impl Engine {
             read_only: read_only || declared && flags.has(ScriptFlags::NO_WRITES),
             allow_oom: declared && flags.has(ScriptFlags::ALLOW_OOM),
             wrote: false,
+            read: false,
             killed: false,
             repeated: true,
             busy: None,
@@ -232,7 +235,10 @@ impl Engine {
             Runnable::Script(script) => host.eval(script, names.iter(), rest.iter(), &mut call),
             Runnable::Function(function) => host.call(function, names.iter(), rest.iter(), &mut call),
         };
-        self.scripting.running = None;
+        let read = self.scripting.running.take().is_some_and(|running| running.read);
+        if read && self.tracking.is_active() {
+            self.remember_declared(caller, names);
+        }
         let script = &mut self.clients[index];
         let stamp = script.stamp;
         let protocol = script.out.protocol();
@@ -328,7 +334,7 @@ impl Engine {
         if command.has(Flag::Noscript) && !self.debug.scripts_call_all {
             return refuse(CommandError::fixed("ERR This Redis command is not allowed from script"));
         }
-        let writes = command.has(Flag::Write);
+        let (writes, reads) = (command.has(Flag::Write), command.has(Flag::Readonly));
         if let Err(denied) = self.check_access(index, id, args) {
             let caller = self.on_behalf_of(index);
             self.deny(caller, id, args, denied, Context::Lua);
@@ -352,6 +358,7 @@ impl Engine {
             return refuse(CommandError::OOM);
         }
         running.wrote |= writes;
+        running.read |= reads;
         Ok(id)
     }
 }

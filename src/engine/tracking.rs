@@ -152,21 +152,31 @@ impl Engine {
     #[cold]
     pub(crate) fn remember_reads(&mut self, index: ClientIndex, id: CommandId, args: Args<'_>) {
         let command = self.table.get(id);
-        let client = &self.clients[index];
-        let flags = client.flags;
-        if !command.has(Flag::Readonly) || flags.contains(ClientFlags::TRACKING_BCAST) {
+        // What calls a script reads nothing by itself: see `remember_declared`.
+        if !command.has(Flag::Readonly) || command.has(Flag::NoMandatoryKeys) || !self.wants_reads(index) {
             return;
         }
-        let caching = flags.contains(ClientFlags::TRACKING_CACHING);
-        let opted_out = flags.contains(ClientFlags::TRACKING_OPTIN) && !caching
-            || flags.contains(ClientFlags::TRACKING_OPTOUT) && caching;
-        if opted_out {
-            return;
-        }
-        let client_id = client.id;
+        let client_id = self.clients[index].id;
         for at in self.key_positions(id, args) {
             self.tracking.remember(args.at(at), client_id);
         }
+    }
+
+    /// Remembers the keys that a script was given, if its caller wants that: it has read something.
+    pub(crate) fn remember_declared(&mut self, index: ClientIndex, keys: Args<'_>) {
+        if self.clients[index].flags.contains(ClientFlags::TRACKING) && self.wants_reads(index) {
+            let client_id = self.clients[index].id;
+            keys.iter().for_each(|key| self.tracking.remember(key, client_id));
+        }
+    }
+
+    /// Whether what a client that tracks reads now is to be remembered.
+    fn wants_reads(&self, index: ClientIndex) -> bool {
+        let flags = self.clients[index].flags;
+        let caching = flags.contains(ClientFlags::TRACKING_CACHING);
+        let opted_out = flags.contains(ClientFlags::TRACKING_OPTIN) && !caching
+            || flags.contains(ClientFlags::TRACKING_OPTOUT) && caching;
+        !opted_out && !flags.contains(ClientFlags::TRACKING_BCAST)
     }
 
     /// Finds out who is to be told of the changes made since it was last called, by this client's command if any.

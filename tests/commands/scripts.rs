@@ -178,3 +178,29 @@ fn memory_of_scripts_is_counted() {
     assert_eq!((figure("number_of_cached_scripts"), figure("number_of_functions")), (1, 0));
     assert!(figure("used_memory_scripts_eval") > 0);
 }
+
+#[test]
+fn scripts_that_read_track_the_keys_they_were_given() {
+    let s = Server::start();
+    let mut c = s.connect();
+    let tracked =
+        |c: &mut Conn, keys: &str| c.call("INFO stats").text().contains(&format!("tracking_total_keys:{keys}\r\n"));
+    c.is("CLIENT TRACKING on", "+OK");
+    c.call_bytes(&[b"EVAL", b"redis.call('set', 'k', 'v')", b"2", b"a", b"b"]);
+    c.call_bytes(&[b"EVAL_RO", b"redis.call('ping')", b"2", b"a", b"b"]);
+    assert!(tracked(&mut c, "0"), "nothing was read");
+    c.call_bytes(&[b"EVAL", b"redis.call('get', 'k')", b"2", b"a", b"b"]);
+    assert!(tracked(&mut c, "2"), "the keys given count, not those read");
+}
+
+#[test]
+fn queued_scripts_that_write_nothing_run_while_writers_are_paused() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("CLIENT PAUSE 100000 WRITE", "+OK");
+    c.is("MULTI", "+OK");
+    c.call_bytes(&[b"EVAL", b"#!lua flags=no-writes\nreturn 12", b"0"]);
+    // A transaction that waits is answered nothing.
+    c.call("EXEC");
+    c.is("CLIENT UNPAUSE", "+OK");
+}

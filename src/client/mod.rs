@@ -4,6 +4,10 @@
 //! An idle client is a few hundred bytes: everything that only some clients have is behind an `Option<Box<_>>`, and
 //! the output buffer has no allocation between two replies.
 
+mod address;
+
+pub use address::Address;
+
 use crate::base::ids::{ClientId, DbIndex, UnixMs, UserId};
 use crate::command::{OwnedArgs, TimeoutReply, WaitKind};
 use crate::resp::reply::{Protocol, Reply};
@@ -206,9 +210,9 @@ pub struct TrackingState {
 #[derive(Debug, Default, Clone)]
 pub struct Endpoints {
     /// `addr`: the other side, or the socket's path and `:0`.
-    pub peer: Box<str>,
+    pub peer: Address,
     /// `laddr`: this side.
-    pub local: Box<str>,
+    pub local: Address,
     /// The file descriptor.
     pub fd: i32,
     /// The other side is on this machine (protected mode).
@@ -264,7 +268,7 @@ pub struct Client {
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
-    pub endpoints: Box<Endpoints>,
+    pub endpoints: Endpoints,
     /// What it said about itself.
     pub identity: Option<Box<Identity>>,
     /// The transaction being queued.
@@ -300,7 +304,7 @@ impl Client {
             stamp: 0,
             logged: 0,
             output_peak: 0,
-            endpoints: Box::new(endpoints),
+            endpoints,
             identity: None,
             transaction: None,
             watched: Vec::new(),

@@ -286,10 +286,14 @@ impl Engine {
         let client = &self.clients[self.on_behalf_of(index)];
         let (at, took_us) = (self.now.0 / 1000, took_ns / 1000);
         match redacted {
-            Some(parts) => {
-                self.slowlog.push(at, took_us, parts.iter().map(|p| &p[..]), &client.endpoints.peer, client.name())
-            }
-            None => self.slowlog.push(at, took_us, args.iter(), &client.endpoints.peer, client.name()),
+            Some(parts) => self.slowlog.push(
+                at,
+                took_us,
+                parts.iter().map(|p| &p[..]),
+                &client.endpoints.peer.to_string(),
+                client.name(),
+            ),
+            None => self.slowlog.push(at, took_us, args.iter(), &client.endpoints.peer.to_string(), client.name()),
         }
     }
 

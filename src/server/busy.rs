@@ -87,8 +87,9 @@ impl Rim {
     fn read_now(&self, engine: &mut Engine, turn: &mut Turn, index: ClientIndex) {
         let mut conns = self.conns.borrow_mut();
         let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) else { return };
-        if let Stream::Tls(tls) = &*conn.stream.clone() {
-            return self.read_tls_now(engine, turn, index, conn, tls);
+        if let Stream::Tls(tls) = &conn.stream {
+            let tls = tls.clone();
+            return self.read_tls_now(engine, turn, index, conn, &tls);
         }
         let before = conn.query.len();
         conn.query.resize(before + READ_BYTES, 0);

@@ -22,7 +22,7 @@ pub enum Stream {
     /// Unix domain.
     Unix(unix::OwnedWriteHalf),
     /// TLS over TCP, with the session of both directions.
-    Tls(Box<TlsStream>),
+    Tls(Rc<TlsStream>),
 }
 
 impl Stream {
@@ -53,12 +53,12 @@ impl Stream {
         }
     }
 
-    /// Waits until the socket takes bytes again.
-    pub async fn writable(&self) -> io::Result<()> {
+    /// Whether the socket takes bytes again; the task is woken when it does. One task at a time.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Stream::Tcp(half) => half.writable().await,
-            Stream::Unix(half) => half.writable().await,
-            Stream::Tls(tls) => tls.writable().await,
+            Stream::Tcp(half) => half.as_ref().poll_write_ready(cx),
+            Stream::Unix(half) => half.as_ref().poll_write_ready(cx),
+            Stream::Tls(tls) => tls.poll_writable(cx),
         }
     }
 
@@ -101,7 +101,7 @@ pub struct Conn {
     /// The client's id, since its index is used again after it.
     pub id: ClientId,
     /// Where replies go.
-    pub stream: Rc<Stream>,
+    pub stream: Stream,
     /// Bytes of requests that are incomplete or held back; empty, without allocation, most of the time.
     pub query: Vec<u8>,
     /// How far `query` is parsed.
@@ -123,7 +123,7 @@ impl Conn {
     pub fn new(id: ClientId, stream: Stream) -> Conn {
         Conn {
             id,
-            stream: Rc::new(stream),
+            stream,
             query: Vec::new(),
             parsed_to: 0,
             executed_to: 0,

@@ -3,7 +3,7 @@
 
 use super::conn::{Incoming, Stream};
 use super::rim::Rim;
-use crate::client::Endpoints;
+use crate::client::{Address, Endpoints};
 use crate::config::{Config, Key};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::cell::RefCell;
@@ -87,7 +87,7 @@ impl Accepting {
                 let Some(peer) = peer.as_socket() else { continue };
                 let socket: std::net::TcpStream = socket.into();
                 if let Ok(socket) = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket)) {
-                    accepted.extend(tcp_connection(socket, plain(peer), keepalive_s(config), *spoken, tls));
+                    accepted.extend(tcp_connection(socket, peer, keepalive_s(config), *spoken, tls));
                 }
             }
         }
@@ -342,13 +342,11 @@ fn tcp_connection(
             TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s)).with_interval(interval).with_retries(3);
         let _ = SockRef::from(&socket).set_tcp_keepalive(&keepalive);
     }
-    let local = socket.local_addr().map_or_else(|_| String::new(), |address| plain(address).to_string());
-    let peer = plain(peer);
     let endpoints = Endpoints {
-        peer: peer.to_string().into(),
-        local: local.into(),
+        peer: peer.into(),
+        local: socket.local_addr().map_or(Address::None, Address::from),
         fd: socket.as_raw_fd(),
-        loopback: peer.ip().is_loopback(),
+        loopback: peer.ip().to_canonical().is_loopback(),
     };
     match spoken {
         Spoken::Plain => {
@@ -360,11 +358,6 @@ fn tcp_connection(
             Some((Incoming::Tls(incoming), stream, endpoints))
         }
     }
-}
-
-/// An IPv4 address as such, also when it came through an IPv6 socket.
-fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String) {
@@ -387,7 +380,7 @@ async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String)
 }
 
 fn unix_connection(socket: UnixStream, path: &str) -> (Incoming, Stream, Endpoints) {
-    let name: Box<str> = format!("{path}:0").into();
+    let name = Address::text(&format!("{path}:0"));
     let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
     let (incoming, outgoing) = socket.into_split();
     (Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints)

@@ -8,8 +8,10 @@ use crate::base::ids::ClientId;
 use crate::client::{ClientFlags, Endpoints};
 use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -192,9 +194,12 @@ impl Rim {
         let unix = matches!(stream, Stream::Unix(_));
         if let Incoming::Tls(incoming) = incoming {
             // Whoever is refused before the handshake cannot be told.
-            if !engine.refuse_tls_connection() {
-                let (index, id, stream) = self.connect(engine, stream, endpoints, false);
-                tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, stream));
+            if let Stream::Tls(tls) = &stream
+                && !engine.refuse_tls_connection()
+            {
+                let tls = tls.clone();
+                let (index, id) = self.connect(engine, stream, endpoints, false);
+                tokio::task::spawn_local(super::tls::serve(self.rc(), index, id, incoming, tls));
             }
             return;
         }
@@ -203,7 +208,7 @@ impl Rim {
             let _ = stream.try_write(refusal.as_bytes());
             return;
         }
-        let (index, id, _) = self.connect(engine, stream, endpoints, unix);
+        let (index, id) = self.connect(engine, stream, endpoints, unix);
         tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
     }
 
@@ -213,17 +218,15 @@ impl Rim {
         stream: Stream,
         endpoints: Endpoints,
         unix: bool,
-    ) -> (ClientIndex, ClientId, Rc<Stream>) {
+    ) -> (ClientIndex, ClientId) {
         let index = engine.connect(endpoints, unix);
         let id = engine.clients[index].id;
         let mut conns = self.conns.borrow_mut();
         if conns.len() <= index {
             conns.resize_with(index + 1, || None);
         }
-        let conn = Box::new(Conn::new(id, stream));
-        let stream = conn.stream.clone();
-        conns[index] = Some(conn);
-        (index, id, stream)
+        conns[index] = Some(Box::new(Conn::new(id, stream)));
+        (index, id)
     }
 
     /// A connection's reading task found the end.
@@ -274,16 +277,26 @@ impl Rim {
             return;
         }
         conn.writer_active = true;
-        let (rim, stream, id) = (self.rc(), conn.stream.clone(), conn.id);
+        let (rim, id) = (self.rc(), conn.id);
         tokio::task::spawn_local(async move {
-            while stream.writable().await.is_ok() && rim.send_more(index, id, &stream) {}
+            while poll_fn(|cx| rim.poll_writable(cx, index, id)).await && rim.send_more(index, id) {}
             rim.writer_ended(index, id);
         });
     }
 
+    /// Whether a connection is there whose socket takes bytes again.
+    fn poll_writable(&self, cx: &mut Context<'_>, index: ClientIndex, id: ClientId) -> Poll<bool> {
+        match self.conns.borrow().get(index).and_then(Option::as_ref).filter(|conn| conn.id == id) {
+            Some(conn) => conn.stream.poll_writable(cx).map(|ready| ready.is_ok()),
+            None => Poll::Ready(false),
+        }
+    }
+
     /// Sends what the socket takes now; whether some is left.
-    fn send_more(&self, index: ClientIndex, id: ClientId, stream: &Stream) -> bool {
+    fn send_more(&self, index: ClientIndex, id: ClientId) -> bool {
         let mut engine = self.engine.borrow_mut();
+        let conns = self.conns.borrow();
+        let Some(conn) = conns.get(index).and_then(Option::as_ref) else { return false };
         if engine.client_by_id(id) != Some(index) {
             return false;
         }
@@ -299,7 +312,7 @@ impl Rim {
         }
         let client = &mut engine.clients[index];
         let output = &client.out.as_slice()[client.sent..];
-        match stream.try_write(&output[..output.len().min(SLICE_BYTES)]) {
+        match conn.stream.try_write(&output[..output.len().min(SLICE_BYTES)]) {
             Ok(written) => {
                 client.sent += written;
                 client.net_out += written as u64;

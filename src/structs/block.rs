@@ -237,6 +237,7 @@ impl Drop for Block {
             fence(Ordering::Acquire);
         }
         let layout = layout(self.capacity());
+        super::held::freed(layout.size());
         // SAFETY: the count reached zero, so this was the last reference; the layout is that of `allocate`, since the
         // capacity never changes.
         unsafe { dealloc(self.head.as_ptr().cast(), layout) };

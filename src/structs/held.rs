@@ -4,8 +4,10 @@
 //! still hold it is counted here, in bytes. Promises: one test of a flag when nothing is being written, and only where a
 //! node is shared; the account begins with [`begin`] and means nothing after [`end`].
 //!
-//! Left out: what a container holds besides the node that was given up; who drops a large one adds that by itself. The
-//! account never falls: the nodes go when the snapshot does.
+//! A thread that writes a snapshot gives nodes back as it passes them; those that nobody else held any more leave the
+//! account.
+//!
+//! Left out: what a container holds besides the node that was given up; who drops a large one adds that by itself.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -58,6 +60,24 @@ fn add(bytes: usize) {
     }
 }
 
+/// The last share of so many bytes is about to be given back.
+#[inline]
+pub fn freed(bytes: usize) {
+    if COUNTING.load(Ordering::Relaxed) {
+        take_off(bytes);
+    }
+}
+
+#[cold]
+fn take_off(bytes: usize) {
+    // Only what a walker frees was left behind before.
+    if WALKS.try_with(Cell::get).unwrap_or(false) {
+        // Not below zero: containers' inner nodes were not all counted.
+        let lessened = |all: usize| Some(all.saturating_sub(bytes));
+        let _ = BYTES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lessened);
+    }
+}
+
 /// `Arc::make_mut`, with what a copy leaves behind counted.
 #[inline]
 pub fn own<T: Clone>(shared: &mut Arc<T>) -> &mut T {
@@ -90,5 +110,22 @@ mod tests {
         });
         walker.join().unwrap();
         assert!(bytes() < 1 << 40);
+    }
+
+    #[test]
+    fn what_the_walker_frees_leaves_the_account() {
+        let left = (0..1000).any(|_| {
+            begin();
+            left_behind(1 << 41);
+            let before = bytes();
+            let walker = std::thread::spawn(|| {
+                walk();
+                freed(1 << 41);
+            });
+            walker.join().unwrap();
+            freed(1 << 41);
+            before >= 1 << 41 && bytes() < 1 << 41
+        });
+        assert!(left);
     }
 }

@@ -513,6 +513,7 @@ impl<P: Payload> Drop for Record<P> {
             fence(Ordering::Acquire);
         }
         let shape = self.shape();
+        super::held::freed(shape.layout::<P>().size());
         // SAFETY: this was the last handle, so nobody looks at the payload or the memory again.
         unsafe {
             drop(self.read_payload(shape));

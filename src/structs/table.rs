@@ -433,7 +433,7 @@ impl<E: Entry> Table<E> {
     }
 
     /// Gives all entries, leaf by leaf in hash order, in any order within a leaf, asking for the memory of the
-    /// next leaf's entries while it gives those of one. The way to write a snapshot. O(n).
+    /// next leaf's entries while it gives those of one. O(n).
     pub fn for_each(&self, mut f: impl FnMut(&E)) {
         let mut leaf = self.tree.leaf_span(0);
         loop {
@@ -446,6 +446,14 @@ impl<E: Entry> Table<E> {
             leaf = next;
         }
         self.overflow_entries().iter().for_each(f);
+    }
+
+    /// As `for_each`, but gives each node back as soon as its entries have been given: the way to write a snapshot, of
+    /// which the table at hand is then no longer a part. O(n).
+    pub fn consume(self, mut f: impl FnMut(&E)) {
+        let Self { tree, overflow, .. } = self;
+        tree.consume(&mut f);
+        overflow.iter().flat_map(|all| all.iter()).for_each(f);
     }
 
     /// An entry, each with exactly the same probability; none when the table is empty. A leaf is drawn by a

@@ -162,6 +162,7 @@ impl<H: Copy> Drop for ThinBytes<H> {
             }
             fence(Ordering::Acquire);
         }
+        super::held::freed(self.alloc_bytes());
         // SAFETY: this was the last handle; `H: Copy` needs no drop, and the layout is the one of `new`.
         unsafe { dealloc(self.at.as_ptr().cast(), Self::layout(self.len())) }
     }

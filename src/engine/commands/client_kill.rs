@@ -67,8 +67,8 @@ impl<'a> Filters<'a> {
     }
 
     fn fit(&self, client: &Client, acl: &Acl, now_s: i64) -> bool {
-        self.address.is_none_or(|address| client.endpoints.peer.as_bytes() == address)
-            && self.local_address.is_none_or(|address| client.endpoints.local.as_bytes() == address)
+        self.address.is_none_or(|address| client.endpoints.peer.is(address))
+            && self.local_address.is_none_or(|address| client.endpoints.local.is(address))
             && self.class.is_none_or(|class| ClientType::of(client) == class)
             && self.id.is_none_or(|id| client.id == id)
             && self.user.is_none_or(|name| acl.name(client.user) == name)

@@ -90,9 +90,9 @@ impl TlsStream {
         }
     }
 
-    /// Waits until the socket takes bytes again.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.half.writable().await
+    /// As [`Stream::poll_writable`].
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half.as_ref().poll_write_ready(cx)
     }
 
     /// Tells the peer that nothing more comes, when it can be told at once, and shuts both directions down.
@@ -126,22 +126,21 @@ pub fn split(socket: TcpStream, settings: std::sync::Arc<rustls::ServerConfig>) 
         }
     };
     let (incoming, half) = socket.into_split();
-    Some((incoming, Stream::Tls(Box::new(TlsStream { half, session: RefCell::new(session) }))))
+    Some((incoming, Stream::Tls(Rc::new(TlsStream { half, session: RefCell::new(session) }))))
 }
 
 /// Reads a connection until it ends, the handshake first.
-pub async fn serve(rim: Rc<Rim>, index: ClientIndex, id: ClientId, mut incoming: OwnedReadHalf, stream: Rc<Stream>) {
-    let Stream::Tls(tls) = &*stream else { return };
+pub async fn serve(rim: Rc<Rim>, index: ClientIndex, id: ClientId, mut incoming: OwnedReadHalf, tls: Rc<TlsStream>) {
     let handshake = async {
         while tls.stage() == Stage::Handshake {
-            if !step(&rim, index, id, &mut incoming, tls).await {
+            if !step(&rim, index, id, &mut incoming, &tls).await {
                 return false;
             }
         }
         true
     };
     match tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS), handshake).await {
-        Ok(true) => while step(&rim, index, id, &mut incoming, tls).await {},
+        Ok(true) => while step(&rim, index, id, &mut incoming, &tls).await {},
         Ok(false) => {}
         Err(_) => rim.log_refused(index, id, "the handshake took too long"),
     }
@@ -177,8 +176,8 @@ impl Rim {
         let Some(conn) = conns.get_mut(index).and_then(Option::as_mut).filter(|conn| conn.id == id) else {
             return Poll::Ready(Ok(None));
         };
-        let stream = conn.stream.clone();
-        let Stream::Tls(tls) = &*stream else { return Poll::Ready(Ok(None)) };
+        let Stream::Tls(tls) = &conn.stream else { return Poll::Ready(Ok(None)) };
+        let tls = tls.clone();
         let session = &mut *tls.session.borrow_mut();
         if session.has_ended() {
             return Poll::Ready(Ok(None));

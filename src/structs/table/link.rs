@@ -236,8 +236,10 @@ impl<E: Entry> Link<E> {
                 fence(Ordering::Acquire);
             }
             if self.is_segment() {
+                crate::structs::held::freed(size_of::<Segment<E>>());
                 drop(Box::from_raw(self.segment()));
             } else {
+                crate::structs::held::freed(dir_bytes(self.bits(), self.is_bounded()));
                 self.each_run(|child| child.release());
                 self.free_dir();
             }
@@ -257,7 +259,7 @@ impl<E: Entry> Link<E> {
     ///
     /// # Safety
     /// The directory must be alive; `f` may release the child it is given.
-    unsafe fn each_run(self, mut f: impl FnMut(Self)) {
+    pub(super) unsafe fn each_run(self, mut f: impl FnMut(Self)) {
         let places = 1 << self.bits();
         let mut last = None;
         for i in 0..places {

@@ -38,6 +38,13 @@ fn same(table: &Table<Key>, model: &Model) {
     let mut count = 0;
     table.for_each(|_| count += 1);
     assert_eq!(count, model.len());
+    table.clone().consume(|entry| {
+        let (number, deadline) = model[entry.key()];
+        assert_eq!((value(entry), entry.deadline()), (number, deadline));
+        count -= 1;
+    });
+    assert_eq!(count, 0);
+    table.check();
 }
 
 /// One random step on table and model; `keys` bounds how many there can be.
@@ -579,5 +586,69 @@ fn prefetching_is_harmless_everywhere() {
         table.prefetch_segment(hash(&key));
         table.prefetch_entry(hash(&key));
         table.insert(hash(&key), record(&key, n, None));
+    }
+}
+
+/// An entry whose life can be followed.
+#[derive(Clone)]
+struct Followed(std::sync::Arc<Vec<u8>>);
+
+impl Entry for Followed {
+    fn key(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[test]
+fn a_consumed_clone_gives_back_what_it_has_passed() {
+    const KEYS: usize = 100_000;
+    let mut table = Table::new();
+    let mut lives = HashMap::new();
+    for n in 0..KEYS {
+        let key = n.to_string().into_bytes();
+        let entry = Followed(std::sync::Arc::new(key.clone()));
+        lives.insert(key.clone(), std::sync::Arc::downgrade(&entry.0));
+        table.insert(hash(&key), entry);
+    }
+    let snapshot = table.clone();
+    drop(table);
+    let (mut passed, mut last) = (Vec::new(), 0);
+    snapshot.consume(|entry| {
+        passed.push(entry.0.to_vec());
+        if passed.len() % 10_000 == 0 {
+            let alive = passed.iter().filter(|key| lives[*key].strong_count() > 0).count();
+            assert!(alive <= 2 * SLOTS, "{alive} of {} still there", passed.len());
+            last = passed.len();
+        }
+    });
+    assert_eq!((passed.len(), last), (KEYS, KEYS));
+    assert!(lives.values().all(|life| life.strong_count() == 0));
+}
+
+#[test]
+fn a_clone_is_consumed_by_one_thread_while_another_changes_the_table() {
+    let mut rng = seeded();
+    let mut table = Table::new();
+    for n in 0..150_000i64 {
+        let key = n.to_string().into_bytes();
+        table.insert(hash(&key), record(&key, n, None));
+    }
+    for _ in 0..3 {
+        let expected: HashMap<Vec<u8>, i64> = table.iter().map(|entry| (entry.key().to_vec(), value(entry))).collect();
+        let snapshot = table.clone();
+        let walker = std::thread::spawn(move || {
+            let mut left = expected;
+            snapshot.consume(|entry| assert_eq!(left.remove(entry.key()), Some(value(entry))));
+            left.len()
+        });
+        while !walker.is_finished() {
+            let key = rng.usize(..300_000).to_string().into_bytes();
+            match rng.u8(..3) {
+                0 => drop(table.remove(hash(&key), &key)),
+                _ => drop(table.insert(hash(&key), record(&key, rng.i64(..), None))),
+            }
+        }
+        assert_eq!(walker.join().unwrap(), 0);
+        table.check();
     }
 }

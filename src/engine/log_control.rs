@@ -8,6 +8,7 @@ use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::{Args, CommandError};
 use crate::config::Key;
 use crate::keyspace::ExpireMode;
+use crate::persist::load::Hashed;
 use crate::persist::load_job::RequestBlock;
 use crate::persist::save::{SaveJob, key_rest};
 use crate::persist::{
@@ -16,7 +17,6 @@ use crate::persist::{
 };
 use crate::rdb;
 use crate::resp::Span;
-use crate::structs::table::hash;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
@@ -546,6 +546,10 @@ impl Engine {
                 Ok(())
             }
             Step::Records(records) => self.load_records(loading, records),
+            Step::Size { db, keys } => {
+                self.load_size(loading, DbIndex(db), keys);
+                Ok(())
+            }
             Step::Requests(block) => {
                 block.iter().try_for_each(|(bytes, spans)| self.load_request(loading.loader, &block.file, bytes, spans))
             }
@@ -570,16 +574,18 @@ impl Engine {
         }
     }
 
-    fn load_records(&mut self, loading: &mut Loading, records: Vec<rdb::Record>) -> Result<(), String> {
-        for record in &records {
-            let table = self.keyspace.table(DbIndex(record.db));
-            table.prefetch_path(hash(record.object.key()));
-        }
-        for record in &records {
-            let table = self.keyspace.table(DbIndex(record.db));
-            table.prefetch_segment(hash(record.object.key()));
-        }
-        for record in records {
+    fn load_records(&mut self, loading: &mut Loading, mut records: Vec<Hashed>) -> Result<(), String> {
+        // While one key is put in, the memory that those behind it need is on its way, first the directories.
+        const PATH_AHEAD: usize = 24;
+        const SEGMENT_AHEAD: usize = 12;
+        let places: Vec<(DbIndex, u64)> = records.iter().map(|item| (DbIndex(item.record.db), item.hash)).collect();
+        for (index, Hashed { hash, record }) in records.drain(..).enumerate() {
+            if let Some(&(db, ahead)) = places.get(index + PATH_AHEAD) {
+                self.keyspace.table(db).prefetch_path(ahead);
+            }
+            if let Some(&(db, ahead)) = places.get(index + SEGMENT_AHEAD) {
+                self.keyspace.table(db).prefetch_segment(ahead);
+            }
             let object = record.object;
             // In the log's base a key stays: a later request may have taken its deadline away.
             if !loading.log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
@@ -598,11 +604,19 @@ impl Engine {
             loading.keys += 1;
             if self.durability.replace_on_load {
                 self.keyspace.db(DbIndex(record.db)).put_object(object);
-            } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(object) {
+            } else if !self.keyspace.db(DbIndex(record.db)).insert_loaded(hash, object) {
                 return Err("The file holds a key twice".into());
             }
         }
         Ok(())
+    }
+
+    /// Makes room for the keys that a database says it has, as far as the file can hold them.
+    fn load_size(&mut self, loading: &Loading, db: DbIndex, keys: u64) {
+        // The type, an empty key, an empty value.
+        const LEAST_RECORD_BYTES: u64 = 3;
+        let most = loading.total / LEAST_RECORD_BYTES;
+        self.keyspace.db(db).reserve(keys.min(most) as usize);
     }
 
     /// Runs one request of the log.
@@ -652,7 +666,7 @@ pub struct Loading {
 
 /// What is left of a step.
 enum Slow {
-    Records(VecDeque<rdb::Record>),
+    Records(VecDeque<Hashed>),
     /// The block, and which request is next.
     Requests(RequestBlock, usize),
 }

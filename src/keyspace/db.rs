@@ -344,15 +344,14 @@ impl<'a> DbMut<'a> {
         }
     }
 
-    /// Stores a record that was loaded; false when the key is there already.
-    pub fn insert_loaded(&mut self, object: Object) -> bool {
-        let hash = hash(object.key());
-        let table = self.table_mut();
-        if table.get(hash, object.key()).is_some() {
-            return false;
-        }
-        table.insert(hash, object);
-        true
+    /// Stores a record that was loaded, with its key's hash; false when the key is there already.
+    pub fn insert_loaded(&mut self, hash: u64, object: Object) -> bool {
+        self.table_mut().insert_new(hash, object)
+    }
+
+    /// Makes room for so many keys, in a database that has none.
+    pub fn reserve(&mut self, keys: usize) {
+        self.table_mut().reserve(keys);
     }
 
     /// Takes a key with its value out of the database.

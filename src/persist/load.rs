@@ -15,6 +15,7 @@ use super::folder::{AofFolder, AofNames, FolderError};
 use super::manifest::LogFile;
 use crate::rdb::{self, Block, Item, LoadErrorKind, Reader, Record, Source};
 use crate::resp::Span;
+use crate::structs::table::hash;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,11 +68,25 @@ impl<'a> Request<'a> {
     }
 }
 
+/// A key of a snapshot with its hash, taken where the key was just made.
+pub struct Hashed {
+    /// `structs::table::hash` of the key.
+    pub hash: u64,
+    /// The key with all that belongs to it.
+    pub record: Record,
+}
+
+impl From<Record> for Hashed {
+    fn from(record: Record) -> Hashed {
+        Hashed { hash: hash(record.object.key()), record }
+    }
+}
+
 /// What is loaded, piece by piece.
 pub enum LoadItem<'a> {
     /// Keys of a snapshot, at least one. They come many at once so that the memory their places need can be asked for
     /// ahead (`Table::prefetch_segment`).
-    Records(Vec<Record>),
+    Records(Vec<Hashed>),
     /// How many keys a database of a snapshot has.
     Size {
         /// The database.
@@ -330,7 +345,7 @@ impl Job<'_> {
                 Next::Other(Item::Size { db, keys, timed }) => Some(LoadItem::Size { db, keys, timed }),
                 Next::Other(Item::Function(code)) => Some(LoadItem::Function(code)),
                 Next::Other(Item::Aux { name, value }) => Some(LoadItem::Aux { name, value }),
-                Next::Other(Item::Record(record)) => Some(LoadItem::Records(vec![record])),
+                Next::Other(Item::Record(record)) => Some(LoadItem::Records(vec![record.into()])),
                 Next::Other(Item::EmptyKey { key, .. }) => {
                     empty += 1;
                     let text = || format!("rdbLoadObject skipping empty key: {}", String::from_utf8_lossy(&key));
@@ -510,7 +525,7 @@ impl Source for BlockSource {
 
 /// A piece of a snapshot, and how far the stream has been read.
 struct Decoded {
-    records: Vec<Record>,
+    records: Vec<Hashed>,
     /// What follows the records.
     next: Next,
     offset: u64,
@@ -534,7 +549,7 @@ fn decode(source: BlockSource, options: rdb::LoadOptions, out: &SyncSender<Decod
                 break Next::Records;
             }
             match reader.next() {
-                Ok(Item::Record(record)) => records.push(record),
+                Ok(Item::Record(record)) => records.push(record.into()),
                 Ok(other) => break Next::Other(other),
                 Err(error) => break Next::Failed(error),
             }

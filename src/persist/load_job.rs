@@ -4,9 +4,8 @@
 //! Promises: the steps come in the order of the files; at most [`STEPS_AHEAD`] are ahead of the loop; dropping the job
 //! ends the thread at its next step.
 
-use super::load::{LoadError, LoadItem, LoadOptions, Loaded, load};
+use super::load::{Hashed, LoadError, LoadItem, LoadOptions, Loaded, load};
 use super::{Disk, Note, Notify};
-use crate::rdb::Record;
 use crate::resp::Span;
 use std::io;
 use std::sync::Arc;
@@ -71,7 +70,14 @@ impl RequestBlock {
 /// A piece of what is loaded.
 pub enum Step {
     /// Keys of a snapshot.
-    Records(Vec<Record>),
+    Records(Vec<Hashed>),
+    /// How many keys a database of a snapshot says it has.
+    Size {
+        /// The database.
+        db: u32,
+        /// Its keys.
+        keys: u64,
+    },
     /// Requests of the log.
     Requests(RequestBlock),
     /// A file of the log begins: database 0 is selected.
@@ -159,7 +165,8 @@ impl Packer {
             LoadItem::Note(note) => Step::Note(note),
             LoadItem::Aux { name, value } => Step::Aux { name, value },
             LoadItem::SnapshotEnd { empty, .. } => Step::SnapshotEnd { empty },
-            LoadItem::Request(_) | LoadItem::Size { .. } => return Ok(()),
+            LoadItem::Size { db, keys, .. } => Step::Size { db, keys },
+            LoadItem::Request(_) => return Ok(()),
         };
         (self.flush() && self.send(step)).then_some(()).ok_or_else(String::new)
     }

@@ -2,14 +2,14 @@
 
 use super::aof::append_request;
 use super::disk::{Disk, RealDisk};
-use super::load::{LoadItem, LoadOptions, Origin, load};
+use super::load::{Hashed, LoadItem, LoadOptions, Origin, load};
 use super::rewrite::{Outcome, Rewrite, RewriteOptions, start_log};
 use super::save::{Progress, Snapshot, SnapshotOptions, save_snapshot};
 use super::testing::TempFolder;
 use super::worker::{Policy, Status, WriterOptions};
 use super::{AofNames, BaseFormat};
 use crate::object::Object;
-use crate::structs::table::{Table, hash};
+use crate::structs::table::Table;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -110,8 +110,8 @@ fn read(dir: &Path, log: bool) -> (Vec<Table<Object>>, Vec<String>) {
     let loaded = load(Arc::new(RealDisk::new()), &options, &mut |item| {
         match item {
             LoadItem::Records(records) => {
-                for record in records {
-                    dbs[record.db as usize].insert(hash(record.object.key()), record.object);
+                for Hashed { hash, record } in records {
+                    dbs[record.db as usize].insert(hash, record.object);
                 }
             }
             LoadItem::Request(request) => {

@@ -35,7 +35,7 @@ pub fn load_all(disk: Arc<dyn Disk>, options: &LoadOptions) -> Result<Seen, Load
     let loaded = load(disk, options, &mut |item| {
         match item {
             LoadItem::Records(records) => {
-                for record in records {
+                for Hashed { record, .. } in records {
                     let value = Text::of(record.object.body()).map(|value| text(&value.to_vec()));
                     seen.data.insert(text(record.object.key()), value.unwrap_or_else(|| "?".into()));
                 }

@@ -589,6 +589,48 @@ fn prefetching_is_harmless_everywhere() {
     }
 }
 
+#[test]
+fn a_reserved_table_is_as_one_that_grew() {
+    for keys in [0, 33, 34, 68, 1000, 5000, 150_000] {
+        let (mut reserved, mut grown) = (Table::new(), Table::new());
+        reserved.reserve(keys);
+        reserved.check();
+        for n in 0..keys {
+            let key = n.to_string().into_bytes();
+            assert!(reserved.insert_new(hash(&key), record(&key, n as i64, None)));
+            assert!(grown.insert_new(hash(&key), record(&key, n as i64, None)));
+        }
+        reserved.check();
+        grown.check();
+        assert_eq!((reserved.len(), grown.len()), (keys, keys));
+        assert!(reserved.alloc_bytes() <= grown.alloc_bytes() * 11 / 10 + 1024);
+        // A table that is not empty keeps its shape.
+        let before = grown.node_counts();
+        grown.reserve(1 << 20);
+        assert!(keys == 0 || grown.node_counts() == before);
+        for n in 0..keys {
+            let key = n.to_string().into_bytes();
+            assert!(!reserved.insert_new(hash(&key), record(&key, -1, None)));
+            assert_eq!(reserved.remove(hash(&key), &key).map(|old| value(&old)), Some(n as i64));
+        }
+        reserved.check();
+    }
+}
+
+#[test]
+fn a_reserved_table_of_two_levels_holds_its_invariants() {
+    let mut table: Table<Key> = Table::new();
+    table.reserve(1 << 19);
+    table.check();
+    assert_eq!(table.node_counts().deepest, 13);
+    let mut model = Model::new();
+    let mut rng = seeded();
+    for _ in 0..5_000 {
+        step(&mut rng, &mut table, &mut model, 3_000, true, 0);
+    }
+    same(&table, &model);
+}
+
 /// An entry whose life can be followed.
 #[derive(Clone)]
 struct Followed(std::sync::Arc<Vec<u8>>);

@@ -265,6 +265,36 @@ impl<E: Entry> Tree<E> {
         }
     }
 
+    /// Gives an empty tree the leaves that so many entries need. At the fill that is aimed at, hardly a leaf is split
+    /// again, nor would growth have left fewer.
+    pub(super) fn presplit(&mut self, entries: usize) {
+        const FILL: usize = 34;
+        let depth = (entries / FILL).checked_ilog2().unwrap_or(0).min(ROOT_BITS + INNER_BITS);
+        if depth == 0 || self.root.is_some() {
+            return;
+        }
+        let (mut dirs, mut bytes) = (0, 0);
+        let mut dir = |bits: u32, fill: &mut dyn FnMut() -> Link<E>| {
+            dirs += 1;
+            bytes += dir_bytes(bits, false);
+            Link::to_dir(bits, false, 1 << bits, |_| fill())
+        };
+        let mut leaf = || Link::to_segment(Segment::boxed());
+        let root = match depth.checked_sub(ROOT_BITS) {
+            None | Some(0) => dir(depth, &mut leaf),
+            Some(below) => {
+                let mut inner: Vec<_> = (0..1 << ROOT_BITS).map(|_| dir(below, &mut leaf)).collect();
+                inner.reverse();
+                dir(ROOT_BITS, &mut || inner.pop().unwrap_or_else(|| unreachable!("as many as the root has places")))
+            }
+        };
+        let mut shape = Shape { depths: [0; DEPTH_LIMIT as usize + 1], dirs };
+        shape.depths[depth as usize] = 1 << depth;
+        self.bytes = bytes + (size_of::<Segment<E>>() << depth);
+        self.root = Some(root);
+        self.shape = Some(Box::new(shape));
+    }
+
     /// Splits the leaf that covers `hash`, which is changeable, in two. False at the depth limit.
     #[cold]
     fn split(&mut self, hash: u64) -> bool {

@@ -19,6 +19,7 @@ pub mod log_control;
 pub mod memory;
 pub mod migration;
 pub mod monitor;
+mod names;
 pub mod propagate;
 pub mod run;
 pub mod scripting;

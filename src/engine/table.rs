@@ -3,6 +3,7 @@
 //! is not shown to clients.
 
 use super::context::EngineHandler;
+use super::names::Names;
 use crate::acl::RuleId;
 use crate::command::meta::{BeginSearch, FindKeys, Flag};
 use crate::command::{Args, Bound, CommandError, DataHandler, Meta, catalog};
@@ -58,16 +59,9 @@ impl Command {
 /// All commands.
 pub struct CommandTable {
     commands: Vec<Command>,
-    /// Open addressing by the name's hash; `CommandId::MAX` is empty.
-    slots: Vec<CommandId>,
+    /// Those that are no subcommands.
+    names: Names,
     by_name: HashMap<String, CommandId>,
-}
-
-const LONGEST_NAME: usize = 32;
-
-#[inline]
-fn name_hash(lower: &[u8]) -> usize {
-    lower.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, &b| (h ^ b as u64).wrapping_mul(0x0100_0000_01b3)) as usize
 }
 
 impl Default for CommandTable {
@@ -90,7 +84,7 @@ impl CommandTable {
         for bound in super::commands::ALL.into_iter().flatten() {
             bind(bound.name, Handler::Engine(bound.handler));
         }
-        let mut table = CommandTable { commands: Vec::new(), slots: Vec::new(), by_name: HashMap::new() };
+        let mut table = CommandTable { commands: Vec::new(), names: Names::default(), by_name: HashMap::new() };
         for meta in catalog::ALL.iter().flat_map(|group| group.iter()) {
             table.add(meta, &mut handlers);
         }
@@ -141,38 +135,14 @@ impl CommandTable {
     }
 
     fn index(&mut self) {
-        let size = (self.commands.len() * 4).next_power_of_two();
-        self.slots = vec![CommandId::MAX; size];
-        for command in self.commands.iter().filter(|command| command.parent.is_none()) {
-            assert!(command.name.len() <= LONGEST_NAME, "command name too long: {}", command.name);
-            let mut at = name_hash(command.name.as_bytes()) & (size - 1);
-            while self.slots[at] != CommandId::MAX {
-                at = (at + 1) & (size - 1);
-            }
-            self.slots[at] = command.id;
-        }
+        let names: Vec<_> = self.top().map(|command| (&*command.name, command.id)).collect();
+        self.names = Names::new(&names);
     }
 
     /// The command with this name in any case, subcommands left aside.
     #[inline]
     pub fn find_top(&self, name: &[u8]) -> Option<CommandId> {
-        let mut buffer = [0u8; LONGEST_NAME];
-        let lower = buffer.get_mut(..name.len())?;
-        for (to, from) in lower.iter_mut().zip(name) {
-            *to = from.to_ascii_lowercase();
-        }
-        let mask = self.slots.len() - 1;
-        let mut at = name_hash(lower) & mask;
-        loop {
-            let id = self.slots[at];
-            if id == CommandId::MAX {
-                return None;
-            }
-            if self.commands[id as usize].name.as_bytes() == lower {
-                return Some(id);
-            }
-            at = (at + 1) & mask;
-        }
+        self.names.find(name)
     }
 
     /// The command a request names, with its subcommand. Errors: unknown command or subcommand, with the text for
@@ -232,11 +202,10 @@ impl CommandTable {
         let id = self.find_top(old.as_bytes()).ok_or("No such command in rename-command")?;
         self.by_name.remove(&self.commands[id as usize].name);
         if new.is_empty() {
-            self.slots.iter_mut().filter(|slot| **slot == id).for_each(|slot| *slot = CommandId::MAX);
             self.commands[id as usize].name.clear();
             self.commands[id as usize].parent = Some(id);
         } else {
-            if self.find_top(new.as_bytes()).is_some() || new.len() > LONGEST_NAME {
+            if self.find_top(new.as_bytes()).is_some() {
                 return Err("Target command name already exists");
             }
             self.commands[id as usize].name = new.to_ascii_lowercase();

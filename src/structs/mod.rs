@@ -3,6 +3,7 @@
 pub mod alloc;
 mod block;
 pub mod counted_tree;
+pub mod cycles;
 pub mod held;
 pub mod hyperloglog;
 pub mod intset;

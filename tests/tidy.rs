@@ -31,6 +31,7 @@ const RIM_ONLY: &[&str] = &[
     "thread::sleep",
     "Instant::now",
     "SystemTime::now",
+    "cycles::",
     "getrandom",
     "Rng::new()",
     "std::env",

@@ -1,7 +1,7 @@
 //! One end of a connection: kept small, since every client has two, and written out only when somebody asks.
 
+use core::net::{SocketAddr, SocketAddrV4};
 use std::fmt;
-use std::net::{SocketAddr, SocketAddrV4};
 
 /// An address as CLIENT LIST prints it. An IPv4 one has no allocation.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

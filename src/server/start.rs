@@ -5,6 +5,7 @@ use super::tls::settings;
 use super::{clock, crash, follow, listen, log, standing, supervision};
 use crate::base::ids::UnixMs;
 use crate::config::cli::Startup;
+use crate::config::file::{ConfigError, Origins};
 use crate::config::{Config, Key};
 use crate::engine::{Engine, Facts, Files, ShutdownHow, StartError};
 use crate::persist::{Disk, RealDisk};
@@ -35,7 +36,15 @@ pub fn main() -> ExitCode {
         println!("{}: OK", startup.config_file.unwrap_or_default());
         return ExitCode::SUCCESS;
     }
-    serve(startup)
+    let ended_well = match serve(startup) {
+        Ok(ended_well) => ended_well,
+        Err(refusal) => {
+            refusal.tell();
+            false
+        }
+    };
+    // What is still in memory goes with the process; taking it apart piece by piece would only take time.
+    std::process::exit(if ended_well { 0 } else { 1 });
 }
 
 /// How the server was called: the program of its title.
@@ -43,34 +52,36 @@ pub fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "larder".into())
 }
 
-/// Says why the server cannot run, in the log and, when that is a file, on stderr too.
-fn refuse(line: &str) -> ExitCode {
-    tracing::warn!("{line}");
-    ExitCode::FAILURE
+/// Why the server cannot run.
+enum Refusal {
+    /// A line of the configuration is to blame, for stderr.
+    Config(ConfigError),
+    /// Anything else: lines for the log and, when that is a file, for stderr too.
+    Log(Vec<String>),
 }
 
-fn serve(startup: Startup) -> ExitCode {
+impl Refusal {
+    fn log(line: impl Into<String>) -> Refusal {
+        Refusal::Log(vec![line.into()])
+    }
+
+    fn tell(self) {
+        match self {
+            Refusal::Config(error) => eprint!("{error}"),
+            Refusal::Log(lines) => lines.iter().for_each(|line| tracing::warn!("{line}")),
+        }
+    }
+}
+
+/// Serves until the end; whether all went well then.
+fn serve(startup: Startup) -> Result<bool, Refusal> {
     let Startup { mut config, origins, config_file, unknown_env, .. } = startup;
     log::install();
     log::set_level(config.enum_name(Key::Loglevel));
-    let dir = String::from_utf8_lossy(config.string(Key::Dir)).into_owned();
-    if let Err(error) = std::env::set_current_dir(&dir) {
-        eprint!("{}", origins.blame(Key::Dir, follow::reason_of(&error)));
-        return ExitCode::FAILURE;
-    }
-    let logfile = String::from_utf8_lossy(config.string(Key::Logfile)).into_owned();
-    if let Err(error) = log::set_file(&logfile) {
-        eprint!("{}", origins.blame(Key::Logfile, format!("Can't open the log file: {}", follow::reason_of(&error))));
-        return ExitCode::FAILURE;
-    }
-    if config.boolean(Key::SyslogEnabled) {
-        let ident = String::from_utf8_lossy(config.string(Key::SyslogIdent)).into_owned();
-        log::set_system_logger(Some((ident, config.enum_name(Key::SyslogFacility))));
-    }
+    enter_folder(&config, &origins)?;
+    open_log(&config, &origins)?;
     // No thread is there yet.
-    if let Err(error) = supervision::detach(&config) {
-        return refuse(&format!("Can't go into the background: {error}"));
-    }
+    supervision::detach(&config).map_err(|error| Refusal::log(format!("Can't go into the background: {error}")))?;
     let config_file = config_file.unwrap_or_default();
     if config.boolean(Key::SetProcTitle) && process::make_title_writable() {
         standing::show_title(&config, &program(), &config_file);
@@ -84,34 +95,18 @@ fn serve(startup: Startup) -> ExitCode {
     }
     let seed = clock::entropy();
     crate::structs::table::set_hash_seed(seed[0]);
-    let started = clock::unix_us() / 1000;
-    let facts = Facts {
-        executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
-        config_file,
-        process_id: std::process::id(),
-        started_at: UnixMs(started),
-        run_id: format!("{:016x}{:016x}{:08x}", seed[1], seed[2], seed[3] as u32),
-        os: crate::structs::process::system_name(),
-        total_memory: crate::structs::process::total_memory(),
-    };
+    let facts = facts(config_file, &seed);
     tracing::warn!("oO0OoO0OoO0Oo Larder is starting oO0OoO0OoO0Oo");
     tracing::warn!("Larder version={VERSION}, bits=64, pid={}, just started", std::process::id());
     tracing::info!(" PID: {}", std::process::id());
-    let max_clients = config.integer(Key::Maxclients).max(1) as usize;
-    follow::raise_descriptor_limit(max_clients);
-    let tls = match settings::are_wanted(&config).then(|| settings::server(&config)).transpose() {
-        Ok(tls) => tls,
-        Err(line) => {
-            tracing::warn!("{line}");
-            return refuse("Failed to configure TLS. Check logs for more info.");
-        }
-    };
-    let bound = match listen::bind(&config) {
-        Ok(bound) => bound,
-        Err(line) => return refuse(&line),
-    };
+    follow::raise_descriptor_limit(config.integer(Key::Maxclients).max(1) as usize);
+    let tls = settings::are_wanted(&config)
+        .then(|| settings::server(&config))
+        .transpose()
+        .map_err(|line| Refusal::Log(vec![line, "Failed to configure TLS. Check logs for more info.".into()]))?;
+    let bound = listen::bind(&config).map_err(Refusal::log)?;
     if bound.is_empty() {
-        return refuse("Configured to not listen anywhere, exiting.");
+        return Err(Refusal::log("Configured to not listen anywhere, exiting."));
     }
     let pidfile = write_pidfile(&config);
     if standing::adjust_oom_score(&config).is_err() {
@@ -119,68 +114,100 @@ fn serve(startup: Startup) -> ExitCode {
     }
     let executor = Arc::new(Notify::new());
     let waker = executor.clone();
+    let files = Files { disk: take_working_folder(&config)?, notify: Arc::new(move || waker.notify_one()) };
+    let engine = build_engine(config, facts, files, seed[0] ^ seed[3], &origins)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Every connection that one poll found readable is read before the executor runs.
+        .event_interval(1024)
+        .build_local(Default::default())
+        .map_err(|error| Refusal::log(format!("Can't create the event loop: {error}")))?;
+    let ended_well = runtime.block_on(run(Rim::new(engine, executor, tls), bound));
+    if let Some(pidfile) = pidfile {
+        let _ = std::fs::remove_file(pidfile);
+    }
+    // The runtime would wait for its tasks, which wait for clients.
+    std::mem::forget(runtime);
+    Ok(ended_well)
+}
+
+/// Goes to the working folder (`dir`).
+fn enter_folder(config: &Config, origins: &Origins) -> Result<(), Refusal> {
+    let dir = String::from_utf8_lossy(config.string(Key::Dir)).into_owned();
+    std::env::set_current_dir(&dir).map_err(|error| Refusal::Config(origins.blame(Key::Dir, follow::reason_of(&error))))
+}
+
+/// Has the log go where the configuration says.
+fn open_log(config: &Config, origins: &Origins) -> Result<(), Refusal> {
+    let logfile = String::from_utf8_lossy(config.string(Key::Logfile)).into_owned();
+    log::set_file(&logfile).map_err(|error| {
+        let reason = format!("Can't open the log file: {}", follow::reason_of(&error));
+        Refusal::Config(origins.blame(Key::Logfile, reason))
+    })?;
+    if config.boolean(Key::SyslogEnabled) {
+        let ident = String::from_utf8_lossy(config.string(Key::SyslogIdent)).into_owned();
+        log::set_system_logger(Some((ident, config.enum_name(Key::SyslogFacility))));
+    }
+    Ok(())
+}
+
+/// What stays as it is for as long as the process runs.
+fn facts(config_file: String, seed: &[u64; 4]) -> Facts {
+    Facts {
+        executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
+        config_file,
+        process_id: std::process::id(),
+        started_at: UnixMs(clock::unix_us() / 1000),
+        run_id: format!("{:016x}{:016x}{:08x}", seed[1], seed[2], seed[3] as u32),
+        os: process::system_name(),
+        total_memory: process::total_memory(),
+    }
+}
+
+/// Makes sure that no other server writes into the working folder, and clears away what one left that died.
+fn take_working_folder(config: &Config) -> Result<Arc<dyn Disk>, Refusal> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
     let locked = match follow::lock_working_folder() {
         Ok(locked) => locked,
         // Two writers of one log would spoil it.
-        Err(error) if config.boolean(Key::Appendonly) => return refuse(&error.to_string()),
+        Err(error) if config.boolean(Key::Appendonly) => return Err(Refusal::log(error.to_string())),
         Err(error) => {
             // A snapshot is replaced whole, so the last one written stands, as with redis-server.
             tracing::warn!("{error}");
             false
         }
     };
-    let names = crate::persist::AofNames {
-        dir: ".".into(),
-        folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
-        stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
-    };
     if locked {
+        let names = crate::persist::AofNames {
+            dir: ".".into(),
+            folder: String::from_utf8_lossy(config.string(Key::Appenddirname)).into_owned(),
+            stem: String::from_utf8_lossy(config.string(Key::Appendfilename)).into_owned(),
+        };
         // Else they may be another server's, at work.
         crate::persist::folder::remove_leftovers(&*disk, &names);
     }
-    let files = Files { disk, notify: Arc::new(move || waker.notify_one()) };
-    let mut engine = match Engine::new(config, facts, clock::SENSES, files, seed[0] ^ seed[3]) {
-        Ok(engine) => engine,
-        Err(StartError::Renamed(at, reason)) => {
-            eprint!("{}", origins.blame_renamed(at, reason));
-            return ExitCode::FAILURE;
-        }
-        Err(StartError::User(at, reason)) => {
-            eprint!("{}", origins.blame_user(at, reason));
-            return ExitCode::FAILURE;
-        }
-        Err(StartError::Users(lines)) => {
-            lines.iter().for_each(|line| tracing::warn!("{line}"));
-            return ExitCode::FAILURE;
-        }
-    };
+    Ok(disk)
+}
+
+/// The heart, which begins to load what is on the disk.
+fn build_engine(config: Config, facts: Facts, files: Files, seed: u64, origins: &Origins) -> Result<Engine, Refusal> {
+    let mut engine = Engine::new(config, facts, clock::SENSES, files, seed).map_err(|error| match error {
+        StartError::Renamed(at, reason) => Refusal::Config(origins.blame_renamed(at, reason)),
+        StartError::User(at, reason) => Refusal::Config(origins.blame_user(at, reason)),
+        StartError::Users(lines) => Refusal::Log(lines),
+    })?;
     tracing::info!("Server initialized");
     // Who asks for a module needs its commands: better no server than one without them.
     if let Some(path) = engine.config.modules().first().and_then(|line| line.first()) {
         let path = String::from_utf8_lossy(path);
-        tracing::warn!("Module {path} failed to load: modules are not supported");
-        return refuse(&format!("Can't load module from {path}: server aborting"));
+        return Err(Refusal::Log(vec![
+            format!("Module {path} failed to load: modules are not supported"),
+            format!("Can't load module from {path}: server aborting"),
+        ]));
     }
     let log = engine.config.boolean(Key::Appendonly);
-    if let Err(line) = engine.begin_load(log) {
-        return refuse(&line);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        // Every connection that one poll found readable is read before the executor runs.
-        .event_interval(1024)
-        .build_local(Default::default());
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return refuse(&format!("Can't create the event loop: {error}")),
-    };
-    let code = runtime.block_on(run(Rim::new(engine, executor, tls), bound));
-    if let Some(pidfile) = pidfile {
-        let _ = std::fs::remove_file(pidfile);
-    }
-    // What is still in memory goes with the process; taking it apart piece by piece would only take time.
-    std::process::exit(if code { 0 } else { 1 });
+    engine.begin_load(log).map_err(Refusal::log)?;
+    Ok(engine)
 }
 
 async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {

@@ -14,6 +14,7 @@ mod entries;
 mod failure;
 mod flags;
 mod functions;
+mod fuzz;
 mod libraries;
 mod random;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod vm;
 pub use convert::ErrorReply;
 pub use flags::ScriptFlags;
 pub use functions::{Libraries, Library, Registered};
+pub use fuzz::fuzz_libraries;
 
 use crate::command::Caller;
 use crate::resp::reply::{Protocol, Reply};

@@ -1,4 +1,5 @@
-//! The large ordered containers: the score tree of sorted sets and the quicklist of lists.
+//! The large ordered containers (the score tree of sorted sets, the quicklist of lists, the tree of streams) and
+//! HyperLogLogs.
 //!
 //! Run with the server's allocator, since node sizes are made for its classes.
 
@@ -6,6 +7,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use larder::structs::hyperloglog;
+use larder::structs::ordered_tree::OrderedTree;
 use larder::structs::quicklist::Quicklist;
 use larder::structs::score_tree::{Bound, Member, ScoreTree};
 
@@ -152,5 +155,68 @@ fn quicklist(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, score_tree, quicklist);
+/// The tree of a stream's blocks, by the id of their first entry.
+fn ordered_tree(c: &mut Criterion) {
+    let mut group = c.benchmark_group("ordered_tree");
+    group.sample_size(10).throughput(Throughput::Elements(1));
+    let mut tree = OrderedTree::new();
+    for number in 0..ENTRIES as u64 {
+        tree.insert((number, 0u64), number);
+    }
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut id = move || (rng.u64(..ENTRIES as u64), 0);
+    group.bench_function("get", |b| b.iter(|| tree.get(&id()).copied()));
+    group.bench_function("floor", |b| b.iter(|| tree.floor(&id()).map(|(_, number)| *number)));
+    group.bench_function("remove and insert", |b| {
+        b.iter(|| {
+            let id = id();
+            tree.remove(&id);
+            tree.insert(id, 7)
+        })
+    });
+    let mut next = ENTRIES as u64;
+    group.bench_function("remove first, insert last", |b| {
+        b.iter(|| {
+            let first = tree.first().map(|(first, _)| *first);
+            first.map(|first| tree.remove(&first));
+            next += 1;
+            tree.insert((next, 0), next)
+        })
+    });
+    group.bench_function("write after a clone", |b| {
+        b.iter_batched(
+            || tree.clone(),
+            |mut clone| {
+                clone.insert(id(), 7);
+                clone
+            },
+            BatchSize::PerIteration,
+        )
+    });
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("walk of 1000", |b| {
+        b.iter(|| tree.iter_from(&id()).take(1000).map(|(_, number)| *number).sum::<u64>())
+    });
+    group.finish();
+}
+
+fn hyperloglog(c: &mut Criterion) {
+    const SPARSE_MAX_BYTES: usize = 3000;
+    let mut group = c.benchmark_group("hyperloglog");
+    group.sample_size(10).throughput(Throughput::Elements(1));
+    for (kind, count) in [("sparse", 200), ("dense", ENTRIES)] {
+        let mut value = hyperloglog::empty();
+        for number in 0..count {
+            hyperloglog::add(&mut value, name(number).bytes(), SPARSE_MAX_BYTES).expect("it is sound");
+        }
+        let mut rng = fastrand::Rng::with_seed(1);
+        group.bench_function(format!("add what is there, {kind}"), |b| {
+            b.iter(|| hyperloglog::add(&mut value, name(rng.usize(..count)).bytes(), SPARSE_MAX_BYTES))
+        });
+        group.bench_function(format!("count, {kind}"), |b| b.iter(|| hyperloglog::count(black_box(&value))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, score_tree, quicklist, ordered_tree, hyperloglog);
 criterion_main!(benches);

@@ -2,7 +2,7 @@
 //! the engine and carries its replies away. Knows no command.
 
 pub mod busy;
-mod clock;
+pub mod clock;
 pub mod command_line;
 pub mod config_file;
 pub mod conn;

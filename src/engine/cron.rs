@@ -1,7 +1,7 @@
 //! What falls due by time: waits that end, the end of CLIENT PAUSE, expiry slices, and ten times a second the
 //! bookkeeping of clients and figures. Every slice is bounded, so no turn is long.
 
-use super::{ClientIndex, Engine};
+use super::{Ask, ClientIndex, Engine};
 use crate::base::ids::UnixMs;
 use crate::client::ClientFlags;
 use std::time::Duration;
@@ -15,11 +15,16 @@ pub(crate) struct CronState {
     next_sample: UnixMs,
     pub(super) next_client_eviction: UnixMs,
     pub(super) eviction_wanted: bool,
+    /// The most memory in use since it was last given back, and what was in use lately, in bytes.
+    most_used: usize,
+    last_used: usize,
 }
 
 /// Most keys one expiry slice removes, and the time it may take.
 const EXPIRY_BATCH: usize = 256;
 const EXPIRY_SLICE_NS: u64 = 1_000_000;
+/// So much less memory has to be in use than before, and a sixteenth less, for what is free to be given back.
+const TRIM_BYTES: usize = 1024 * 1024;
 /// Pause between two slices while more keys are due.
 const EXPIRY_PAUSE_MS: i64 = 2;
 
@@ -109,9 +114,22 @@ impl Engine {
             let totals = [self.stats.commands, self.stats.net_in, self.stats.net_out];
             self.stats.rates.sample(now.0, totals);
         }
-        self.stats.peak_memory = self.stats.peak_memory.max((self.senses.used_memory)());
+        let used = (self.senses.used_memory)();
+        self.stats.peak_memory = self.stats.peak_memory.max(used);
+        self.trim_memory(used);
         self.clients_slice();
         self.evict_clients();
+    }
+
+    /// Has free memory given back once less and less of it has been in use and that is over.
+    fn trim_memory(&mut self, used: usize) {
+        let falls = used < self.cron.last_used;
+        self.cron.last_used = used;
+        self.cron.most_used = self.cron.most_used.max(used);
+        if !falls && self.cron.most_used - used >= TRIM_BYTES.max(self.cron.most_used / 16) {
+            self.cron.most_used = used;
+            self.asks.push(Ask::TrimMemory);
+        }
     }
 
     /// Looks after a share of the clients: idle ones, and those whose soft output limit has been exceeded too long.

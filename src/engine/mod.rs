@@ -66,6 +66,8 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
+    /// Give free memory back to the system, since much was freed.
+    TrimMemory,
     /// Kill the process as DEBUG PANIC asks.
     Crash,
     /// Let it crash as if it had gone astray in memory (DEBUG SEGFAULT).

@@ -356,6 +356,7 @@ impl Rim {
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Migrate(shipment) => self.rc().migrate(shipment),
+                Ask::TrimMemory => self.reclaim.trim(),
                 Ask::Crash => std::process::abort(),
                 Ask::Fault => crate::structs::process::fault(),
             }

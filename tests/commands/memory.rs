@@ -292,3 +292,31 @@ fn the_allocator_tells_of_itself() {
     c.is("MEMORY PURGE", "+OK");
     c.fails("MEMORY NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try MEMORY HELP.");
 }
+
+#[test]
+fn memory_that_is_not_needed_any_more_goes_back_to_the_system() {
+    const KEYS: usize = 30_000;
+    let s = Server::start();
+    let mut c = s.connect();
+    let resident = |c: &mut Conn| {
+        let info = c.call("INFO memory").text();
+        let line = info.lines().find_map(|line| line.strip_prefix("used_memory_rss:")).expect("it is in INFO");
+        line.parse::<u64>().expect("a number")
+    };
+    let ways: [fn(&mut Conn); 2] = [
+        |c| c.is("FLUSHALL", "+OK"),
+        |c| {
+            for key in 0..KEYS {
+                c.is(&format!("DEL key{key}"), ":1");
+            }
+        },
+    ];
+    for way in ways {
+        let before = resident(&mut c);
+        assert_eq!(fill(&mut c, "key", KEYS, false), KEYS);
+        let full = resident(&mut c);
+        assert!(full > before + 20_000_000, "{before} {full}");
+        way(&mut c);
+        eventually("memory is given back", || resident(&mut c) < before + (full - before) / 3);
+    }
+}

@@ -11,6 +11,7 @@
 use smallvec::SmallVec;
 use triomphe::Arc;
 
+use crate::structs::edge::Edge;
 use crate::structs::held::own;
 
 /// Rows in a full node.
@@ -69,25 +70,6 @@ pub struct Place<'a, T> {
 struct Tally {
     leaves: usize,
     inners: usize,
-}
-
-/// Whether a node is on the left and the right edge of the tree.
-#[derive(Clone, Copy)]
-struct Edge {
-    left: bool,
-    right: bool,
-}
-
-impl Edge {
-    const ROOT: Edge = Edge { left: true, right: true };
-
-    fn of_kid(self, at: usize, len: usize) -> Edge {
-        Edge { left: self.left && at == 0, right: self.right && at + 1 == len }
-    }
-
-    fn is_inside(self) -> bool {
-        !self.left && !self.right
-    }
 }
 
 impl<T: Weigh> Default for CountedTree<T> {

@@ -4,6 +4,7 @@ pub mod alloc;
 mod block;
 pub mod counted_tree;
 pub mod cycles;
+mod edge;
 pub mod held;
 pub mod hyperloglog;
 pub mod intset;

@@ -17,6 +17,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 use triomphe::Arc;
 
+use crate::structs::edge::Edge;
 use crate::structs::held::own;
 
 mod iter;
@@ -63,25 +64,6 @@ struct Split<M> {
     first: (f64, M),
     count: usize,
     right: Node<M>,
-}
-
-/// Whether a node is on the left and the right edge of the tree.
-#[derive(Clone, Copy)]
-struct Edge {
-    left: bool,
-    right: bool,
-}
-
-impl Edge {
-    const ROOT: Edge = Edge { left: true, right: true };
-
-    fn of_kid(self, at: usize, len: usize) -> Edge {
-        Edge { left: self.left && at == 0, right: self.right && at + 1 == len }
-    }
-
-    fn is_inside(self) -> bool {
-        !self.left && !self.right
-    }
 }
 
 impl<M: Member> Default for ScoreTree<M> {

@@ -117,6 +117,8 @@ pub struct Durability {
     pub replace_on_load: bool,
     /// The load that is going on.
     pub loading: Option<Box<super::log_control::Loading>>,
+    /// A slice of the load runs right now and has `loading` in its hands.
+    pub load_slice_runs: bool,
     /// Keys the last load brought.
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
@@ -167,6 +169,7 @@ impl Durability {
             rewrites: 0,
             rewrite_base_bytes: 0,
             loading: None,
+            load_slice_runs: false,
             replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,
@@ -190,6 +193,12 @@ impl Durability {
     #[inline]
     pub fn is_fine(&self) -> bool {
         self.last_save_ok && self.log.as_ref().is_none_or(|log| log.status() == Status::Ok)
+    }
+
+    /// Whether data is being loaded; true also for what runs in the middle of it.
+    #[inline]
+    pub fn is_loading(&self) -> bool {
+        self.loading.is_some() || self.load_slice_runs
     }
 
     /// The log is closed with all it was given: nothing waits for it any more.

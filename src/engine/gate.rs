@@ -72,7 +72,10 @@ impl Engine {
                 self.table.get(id).name
             )));
         }
-        if self.durability.loading.is_some() && !meta.flags.has(Flag::Loading) {
+        if self.durability.is_loading()
+            && !meta.flags.has(Flag::Loading)
+            && !self.clients[index].flags.contains(ClientFlags::LOADER)
+        {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         if let Some(busy) = busy

@@ -39,7 +39,7 @@ fn set(cx: &mut EngineCx<'_>) -> CmdResult {
     let pairs: Vec<(&[u8], &[u8])> = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1))).collect();
     let client = cx.client();
     let local_client = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
-    let loading = cx.engine.durability.loading.is_some();
+    let loading = cx.engine.durability.is_loading();
     cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading })?;
     cx.reply().ok();
     Ok(Outcome::Done)

@@ -249,3 +249,20 @@ fn while_a_script_of_the_log_runs_for_long_others_learn_that_data_is_loaded() {
     assert_eq!(runner.read().to_string(), "+OK");
     other.is("GET k", r#""v""#);
 }
+
+#[test]
+fn scripts_that_write_need_the_replicas_asked_for() {
+    const NO_REPLICAS: &str = "-NOREPLICAS Not enough good replicas to write.";
+    let server = Server::start();
+    let mut c = server.connect();
+    c.is("SET k v", "+OK");
+    c.is("CONFIG SET min-replicas-to-write 1", "+OK");
+    assert_eq!(eval(&mut c, "#!lua flags=no-writes\nreturn redis.call('GET', 'k')"), r#""v""#);
+    assert_eq!(eval(&mut c, "return redis.call('GET', 'k')"), r#""v""#);
+    assert_eq!(eval(&mut c, "#!lua\nreturn redis.call('GET', 'k')"), NO_REPLICAS);
+    let refused = eval(&mut c, "return redis.call('SET', 'k', 'w')");
+    assert!(refused.starts_with(NO_REPLICAS), "{refused}");
+    c.is("GET k", r#""v""#);
+    c.is("CONFIG SET min-replicas-max-lag 0", "+OK");
+    assert_eq!(eval(&mut c, "#!lua\nreturn redis.call('GET', 'k')"), r#""v""#);
+}

@@ -81,7 +81,7 @@ pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
     out.section("Replication");
     out.field("role", "master");
     out.field("connected_slaves", 0);
-    if config.integer(Key::MinReplicasToWrite) > 0 && config.integer(Key::MinReplicasMaxLag) > 0 {
+    if engine.options.lacks_replicas {
         out.field("min_slaves_good_slaves", 0);
     }
     out.fields(&[

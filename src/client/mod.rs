@@ -7,6 +7,7 @@
 use crate::base::ids::{ClientId, DbIndex, UnixMs, UserId};
 use crate::command::{OwnedArgs, TimeoutReply, WaitKind};
 use crate::resp::reply::{Protocol, Reply};
+use crate::structs::alloc::taken_bytes;
 use bitflags::bitflags;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -362,6 +363,9 @@ impl Client {
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
         let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
-        size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
+        // Large buffers take up to a quarter more than was asked for, and it is for the clients that hold them to go when
+        // memory runs out, not for keys.
+        let buffers = taken_bytes(self.out.capacity()) + taken_bytes(query);
+        size_of::<Client>() + buffers + transaction + watched + subscribed + prefixes + blocked
     }
 }

@@ -270,6 +270,26 @@ fn unfinished(c: &mut Conn, whole: usize, part: usize) {
 }
 
 #[test]
+fn an_unfinished_request_holds_no_room_for_what_has_not_come() {
+    const WORDS: usize = 249;
+    let s = Server::start();
+    let (mut admin, mut slow) = (s.connect(), s.connect());
+    let before = used(&mut admin);
+    slow.raw(format!("*{}\r\n", WORDS + 1).as_bytes());
+    for _ in 0..WORDS {
+        slow.raw(&[b"$1000\r\n".as_slice(), &[b'x'; 1000], b"\r\n"].concat());
+    }
+    let bytes = |line: &str| {
+        let value = line.split(" tot-mem=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a figure");
+        value.parse::<u64>().expect("a number")
+    };
+    eventually("what is in use beside what the client holds is little", || {
+        let counted = admin.call("CLIENT LIST").text().lines().map(bytes).max().expect("two clients");
+        counted >= (WORDS * 1000) as u64 && used(&mut admin) - before < counted + 100_000
+    });
+}
+
+#[test]
 fn the_client_that_holds_most_is_evicted_and_no_evict_saves_from_it() {
     let s = Server::start();
     let (mut admin, mut small, mut saved) = (s.connect(), s.connect(), s.connect());

@@ -128,6 +128,8 @@ pub enum BlockedOn {
     MigratingKeys,
     /// Its turn, while snapshots hold back too much memory.
     Slowed,
+    /// Files of the log's history to be removed (CONFIG SET).
+    History,
 }
 
 /// A client that waits.

@@ -158,7 +158,7 @@ impl Engine {
             && !self.config.boolean(Key::AofDisableAutoGc)
             && let Some(log) = &self.durability.log
         {
-            log.remove_history();
+            self.durability.history_removal = Some(log.remove_history());
         }
         self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });

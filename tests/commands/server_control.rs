@@ -402,3 +402,33 @@ fn a_key_with_a_deadline_is_gone_when_it_has_passed() {
     crate::support::eventually("the sweep takes them", || c.call("DBSIZE").int() == 0);
     assert!(c.call("INFO stats").text().contains("expired_keys:2\r\n"));
 }
+
+#[test]
+fn the_history_of_the_log_is_gone_when_config_set_answers() {
+    let s = Server::with(&["--appendonly", "yes"]);
+    let mut c = s.connect();
+    let folder = s.dir().join("appendonlydir");
+    let manifest = || std::fs::read_to_string(folder.join("appendonly.aof.manifest")).expect("a manifest");
+    for in_multi in [false, true] {
+        c.is("CONFIG SET aof-disable-auto-gc yes", "+OK");
+        for _ in 0..2 {
+            c.call("BGREWRITEAOF");
+            eventually("the log is rewritten", || {
+                c.call("INFO persistence").text().contains("aof_rewrite_in_progress:0\r\n")
+            });
+        }
+        assert_eq!(manifest().lines().count(), 6, "{}", manifest());
+        if in_multi {
+            // Nobody waits inside EXEC.
+            c.is("MULTI", "+OK");
+            c.is("CONFIG SET aof-disable-auto-gc no", "+QUEUED");
+            c.is("EXEC", "[+OK]");
+            eventually("the history is gone", || manifest().lines().count() == 2);
+        } else {
+            c.is("CONFIG SET aof-disable-auto-gc no", "+OK");
+            assert_eq!(manifest().lines().count(), 2, "{}", manifest());
+            assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 3);
+        }
+        c.is("PING", "+PONG");
+    }
+}

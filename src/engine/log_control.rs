@@ -150,6 +150,12 @@ impl Engine {
                         "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible."
                     );
                     self.durability.rewrite_scheduled = true;
+                } else if self.unit_depth > 1 {
+                    // A base taken now would hold one half of the transaction.
+                    tracing::warn!(
+                        "AOF was enabled during a transaction. An AOF background was scheduled to start when possible."
+                    );
+                    self.durability.rewrite_scheduled = true;
                 } else if self.begin_rewrite().is_err() {
                     self.durability.log = None;
                     self.durability.first_base = false;

@@ -432,3 +432,23 @@ fn the_history_of_the_log_is_gone_when_config_set_answers() {
         c.is("PING", "+PONG");
     }
 }
+
+#[test]
+fn a_log_turned_on_inside_a_transaction_begins_with_the_whole_of_it() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("MULTI", "+OK");
+    c.is("SET before 1", "+QUEUED");
+    c.is("CONFIG SET appendonly yes", "+QUEUED");
+    c.is("SET behind 2", "+QUEUED");
+    c.is("EXEC", "[+OK, +OK, +OK]");
+    eventually("the log has its base", || {
+        let info = c.call("INFO persistence").text();
+        info.contains("aof_rewrite_scheduled:0\r\n") && info.contains("aof_rewrite_in_progress:0\r\n")
+    });
+    assert!(s.log().contains("AOF was enabled during a transaction."), "{}", s.log());
+    let increment = std::fs::read(s.dir().join("appendonlydir/appendonly.aof.1.incr.aof")).expect("an increment");
+    assert!(!String::from_utf8_lossy(&increment).contains("behind"), "it is in the base");
+    c.is("DEBUG LOADAOF", "+OK");
+    c.is("MGET before behind", r#"["1", "2"]"#);
+}

@@ -11,6 +11,7 @@ pub use address::Address;
 use crate::base::ids::{ClientId, DbIndex, UnixMs, UserId};
 use crate::command::{OwnedArgs, TimeoutReply, WaitKind};
 use crate::resp::reply::{Protocol, Reply};
+use crate::structs::alloc::taken_bytes;
 use bitflags::bitflags;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -131,6 +132,8 @@ pub enum BlockedOn {
     MigratingKeys,
     /// Its turn, while snapshots hold back too much memory.
     Slowed,
+    /// Files of the log's history to be removed (CONFIG SET).
+    History,
 }
 
 /// A client that waits.
@@ -366,6 +369,9 @@ impl Client {
             self.tracking.as_ref().map_or(0, |state| state.prefixes.iter().map(|prefix| of_name(prefix)).sum());
         let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.args.alloc_bytes());
         let query = self.query.used as usize + self.query.parsed as usize + self.query.free as usize;
-        size_of::<Client>() + self.out.capacity() + query + transaction + watched + subscribed + prefixes + blocked
+        // Large buffers take up to a quarter more than was asked for, and it is for the clients that hold them to go when
+        // memory runs out, not for keys.
+        let buffers = taken_bytes(self.out.capacity()) + taken_bytes(query);
+        size_of::<Client>() + buffers + transaction + watched + subscribed + prefixes + blocked
     }
 }

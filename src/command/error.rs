@@ -65,6 +65,8 @@ impl CommandError {
     pub const DB_OUT_OF_RANGE: CommandError = CommandError::fixed("ERR DB index is out of range");
     /// An SCAN cursor that is no number.
     pub const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
+    /// The replicas that `min-replicas-to-write` asks for are not there.
+    pub const NO_REPLICAS: CommandError = CommandError::fixed("NOREPLICAS Not enough good replicas to write.");
     /// `maxmemory` is reached and nothing can be evicted.
     pub const OOM: CommandError = CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
     /// SORT by keys that its user may not read.

@@ -55,6 +55,9 @@ pub struct Options {
     pub idle_timeout_s: u64,
     /// `hz`.
     pub hz: u32,
+    /// Writes are refused for want of replicas: `min-replicas-to-write` asks for some (and `min-replicas-max-lag` does
+    /// not say otherwise), and there are none yet.
+    pub lacks_replicas: bool,
     /// `unixsocket`.
     pub unix_socket: String,
 }
@@ -91,6 +94,7 @@ impl Engine {
             tracking_table_max_keys: size(Key::TrackingTableMaxKeys),
             idle_timeout_s: size(Key::Timeout) as u64,
             hz: size(Key::Hz).clamp(1, 500) as u32,
+            lacks_replicas: size(Key::MinReplicasToWrite) > 0 && size(Key::MinReplicasMaxLag) > 0,
             unix_socket: String::from_utf8_lossy(config.string(Key::Unixsocket)).into_owned(),
         };
         self.limits = Limits {
@@ -154,7 +158,7 @@ impl Engine {
             && !self.config.boolean(Key::AofDisableAutoGc)
             && let Some(log) = &self.durability.log
         {
-            log.remove_history();
+            self.durability.history_removal = Some(log.remove_history());
         }
         self.evict_clients();
         self.asks.push(Ask::ConfigChanged { keys, prepared });

@@ -13,7 +13,7 @@ use crate::config::Key;
 use crate::persist::disk::Disk;
 use crate::persist::save::{SaveJob, Snapshot, SnapshotOptions};
 use crate::persist::worker::{AofWriter, Status};
-use crate::persist::{Level, Note, Notify};
+use crate::persist::{Level, Note, Notify, Slot};
 use crate::rdb::{SaveOptions, Usage};
 use crate::structs::held;
 use crate::structs::table::hash;
@@ -75,6 +75,10 @@ pub struct Durability {
     pub save_waiters: Vec<SaveWaiter>,
     /// Clients that wait for the log to be durable (WAITAOF).
     pub log_waiters: Vec<ClientIndex>,
+    /// The log's thread has been told to remove its history; the place is filled when it has.
+    pub history_removal: Option<Slot<()>>,
+    /// Clients that are answered then.
+    pub history_waiters: Vec<(ClientIndex, Slot<()>)>,
     /// Writers wait for their turn: snapshots hold back more memory than they may.
     pub slows_writers: bool,
     /// Those that wait.
@@ -117,6 +121,8 @@ pub struct Durability {
     pub replace_on_load: bool,
     /// The load that is going on.
     pub loading: Option<Box<super::log_control::Loading>>,
+    /// A slice of the load runs right now and has `loading` in its hands.
+    pub load_slice_runs: bool,
     /// Keys the last load brought.
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
@@ -147,6 +153,8 @@ impl Durability {
             save: None,
             save_waiters: Vec::new(),
             log_waiters: Vec::new(),
+            history_removal: None,
+            history_waiters: Vec::new(),
             slows_writers: false,
             slowed: Vec::new(),
             slowed_until: UnixMs(0),
@@ -167,6 +175,7 @@ impl Durability {
             rewrites: 0,
             rewrite_base_bytes: 0,
             loading: None,
+            load_slice_runs: false,
             replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,
@@ -190,6 +199,17 @@ impl Durability {
     #[inline]
     pub fn is_fine(&self) -> bool {
         self.last_save_ok && self.log.as_ref().is_none_or(|log| log.status() == Status::Ok)
+    }
+
+    /// Whether there is a log, and its thread can write it.
+    pub fn log_works(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.status() == Status::Ok)
+    }
+
+    /// Whether data is being loaded; true also for what runs in the middle of it.
+    #[inline]
+    pub fn is_loading(&self) -> bool {
+        self.loading.is_some() || self.load_slice_runs
     }
 
     /// The log is closed with all it was given: nothing waits for it any more.
@@ -291,6 +311,9 @@ impl Engine {
         if !self.durability.log_waiters.is_empty() {
             self.release_log_waiters();
         }
+        if !self.durability.history_waiters.is_empty() {
+            self.release_history_waiters();
+        }
         self.look_at_save();
         self.look_at_rewrite();
         if self.durability.writes_snapshot() {
@@ -378,6 +401,18 @@ impl Engine {
                 Some(durable) if offset <= durable && !replicas => self.end_wait(index, None),
                 _ => {}
             }
+        }
+    }
+
+    /// Answers CONFIG SET once the log's history is removed, or nobody can tell when it will be.
+    #[cold]
+    fn release_history_waiters(&mut self) {
+        let stuck = !self.durability.log_works();
+        let waiters = self.durability.history_waiters.iter();
+        let over = |(_, removed): &&(ClientIndex, Slot<()>)| stuck || removed.take().is_some();
+        let answered: Vec<ClientIndex> = waiters.filter(over).map(|(client, _)| *client).collect();
+        for client in answered {
+            self.answer(client, |reply| reply.ok());
         }
     }
 

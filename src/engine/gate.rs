@@ -65,6 +65,11 @@ impl Engine {
         {
             return Verdict::Refuse(error);
         }
+        if self.options.lacks_replicas
+            && let Some(error) = self.replica_refusal(index, id, writes)
+        {
+            return Verdict::Refuse(error);
+        }
         let client = &self.clients[index];
         if client.subscriptions.is_some() && client.in_pubsub_mode() && !self.table.get(id).allowed_while_subscribed() {
             return Verdict::Refuse(CommandError::new(format!(
@@ -72,7 +77,10 @@ impl Engine {
                 self.table.get(id).name
             )));
         }
-        if self.durability.loading.is_some() && !meta.flags.has(Flag::Loading) {
+        if self.durability.is_loading()
+            && !meta.flags.has(Flag::Loading)
+            && !self.clients[index].flags.contains(ClientFlags::LOADER)
+        {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         if let Some(busy) = busy
@@ -107,6 +115,29 @@ impl Engine {
         };
         let concerned = writes || command.name == "ping" || command.name == "exec" && queued_writes();
         if concerned { self.disk_trouble() } else { None }
+    }
+
+    /// Why nothing may be written while there are fewer replicas than asked for, if so. What the log holds is loaded.
+    #[cold]
+    fn replica_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+        let client = &self.clients[index];
+        let concerned = writes || self.table.get(id).name == "exec" && self.queue_writes(index, false);
+        (concerned && !client.flags.contains(ClientFlags::LOADER)).then_some(CommandError::NO_REPLICAS)
+    }
+
+    /// Whether a command that EXEC would run writes, or if asked for, may be repeated to replicas. What a script declares
+    /// stands for it.
+    fn queue_writes(&self, index: ClientIndex, or_replicates: bool) -> bool {
+        let Some(transaction) = &self.clients[index].transaction else { return false };
+        transaction.queue.iter().any(|(id, args)| {
+            let queued = self.table.get(*id);
+            let declared =
+                if queued.has(Flag::NoMandatoryKeys) { self.declared_flags(*id, args.as_args()) } else { None };
+            match declared {
+                Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
+                None => queued.has(Flag::Write) || or_replicates && queued.has(Flag::MayReplicate),
+            }
+        })
     }
 
     /// Whether a command may change what snapshots share. Inside MULTI it is only queued, so that EXEC waits for all.
@@ -176,18 +207,7 @@ impl Engine {
         }
         let command = self.table.get(id);
         if !self.pause.all {
-            let queue_writes = command.name == "exec"
-                && self.clients[index].transaction.as_ref().is_some_and(|t| {
-                    t.queue.iter().any(|(id, args)| {
-                        let queued = self.table.get(*id);
-                        let declared =
-                            queued.has(Flag::NoMandatoryKeys).then(|| self.declared_flags(*id, args.as_args()));
-                        match declared.flatten() {
-                            Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
-                            None => queued.has(Flag::Write) || queued.has(Flag::MayReplicate),
-                        }
-                    })
-                });
+            let queue_writes = command.name == "exec" && self.queue_writes(index, true);
             return !(writes || queue_writes);
         }
         // Inside MULTI commands are only queued, and CLIENT itself must be able to end the pause... as Redis does,

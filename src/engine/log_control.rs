@@ -150,6 +150,12 @@ impl Engine {
                         "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible."
                     );
                     self.durability.rewrite_scheduled = true;
+                } else if self.unit_depth > 1 {
+                    // A base taken now would hold one half of the transaction.
+                    tracing::warn!(
+                        "AOF was enabled during a transaction. An AOF background was scheduled to start when possible."
+                    );
+                    self.durability.rewrite_scheduled = true;
                 } else if self.begin_rewrite().is_err() {
                     self.durability.log = None;
                     self.durability.first_base = false;
@@ -390,31 +396,43 @@ impl Engine {
     /// Inserts what the loading thread has ready, for at most this long. `Some` when the load is over. Errors: a line
     /// with file and offset.
     pub fn load_slice(&mut self, most_ns: u64) -> Option<Result<Loaded, String>> {
-        let began_ns = (self.senses.monotonic_ns)();
         let mut loading = self.durability.loading.take()?;
+        // A script of the log may let other clients in; they must see that the data is not whole.
+        self.durability.load_slice_runs = true;
+        let result = self.load_for(&mut loading, most_ns);
+        self.durability.load_slice_runs = false;
+        match result {
+            Some(result) => Some(self.end_load(*loading, result)),
+            None => {
+                self.tell_progress(&mut loading);
+                self.durability.loading = Some(loading);
+                None
+            }
+        }
+    }
+
+    fn load_for(&mut self, loading: &mut Loading, most_ns: u64) -> Option<Result<Loaded, String>> {
+        let began_ns = (self.senses.monotonic_ns)();
         let most_bytes = self.config.unsigned(Key::LoadingProcessEventsIntervalBytes);
         let bytes_before = loading.bytes;
         loop {
             let now_ns = (self.senses.monotonic_ns)();
             let over = now_ns - began_ns >= most_ns || loading.bytes - bytes_before >= most_bytes;
             if now_ns < loading.rest_until_ns || over && most_ns != u64::MAX {
-                break;
+                return None;
             }
             let end = match loading.slow.take() {
-                Some(slow) => self.load_slowly(&mut loading, slow, now_ns).err().map(Err),
+                Some(slow) => self.load_slowly(loading, slow, now_ns).err().map(Err),
                 None => match loading.job.take() {
-                    None => break,
+                    None => return None,
                     Some(Step::End(result)) => Some(result.map_err(|error| error.to_string())),
-                    Some(step) => self.load_step(&mut loading, step).err().map(Err),
+                    Some(step) => self.load_step(loading, step).err().map(Err),
                 },
             };
-            if let Some(result) = end {
-                return Some(self.end_load(*loading, result));
+            if end.is_some() {
+                return end;
             }
         }
-        self.tell_progress(&mut loading);
-        self.durability.loading = Some(loading);
-        None
     }
 
     /// Says now and then how far a long load has come.

@@ -439,6 +439,7 @@ impl Engine {
             BlockedOn::Migration => {}
             BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
             BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
+            BlockedOn::History => self.durability.history_waiters.retain(|(other, _)| *other != index),
         }
         Some(blocked)
     }
@@ -475,7 +476,8 @@ impl Engine {
                 | BlockedOn::Save
                 | BlockedOn::Migration
                 | BlockedOn::MigratingKeys
-                | BlockedOn::Slowed,
+                | BlockedOn::Slowed
+                | BlockedOn::History,
             ) => {}
         }
         self.take_back_unwanted(index, mark);

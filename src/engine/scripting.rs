@@ -184,6 +184,9 @@ impl Engine {
             if read_only {
                 return Err(CommandError::fixed("ERR Can not execute a script with write flag using *_ro command."));
             }
+            if self.options.lacks_replicas && !obeyed {
+                return Err(CommandError::NO_REPLICAS);
+            }
         }
         let roomy = flags.has(ScriptFlags::ALLOW_OOM) || flags.has(ScriptFlags::NO_WRITES);
         if self.options.max_memory != 0 && self.scripting.out_of_memory && !roomy {
@@ -342,7 +345,9 @@ impl Engine {
         }
         let command = self.table.get(id);
         let (may_replicate, needs_room) = (command.has(Flag::MayReplicate), command.has(Flag::Denyoom));
-        let trouble = if writes { self.disk_trouble() } else { None };
+        let lonely = (self.options.lacks_replicas && !self.clients[index].flags.contains(ClientFlags::LOADER))
+            .then_some(CommandError::NO_REPLICAS);
+        let trouble = if writes { self.disk_trouble().or(lonely) } else { None };
         let above_limit = self.options.max_memory != 0 && self.scripting.out_of_memory;
         let Some(running) = &mut self.scripting.running else { return Err(unknown()) };
         if running.read_only && (writes || may_replicate) {

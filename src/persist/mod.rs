@@ -78,7 +78,7 @@ impl Note {
 pub type Notify = Arc<dyn Fn() + Send + Sync>;
 
 /// The place where a thread leaves its result for the loop.
-pub(crate) struct Slot<T>(Arc<Mutex<Option<T>>>);
+pub struct Slot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Clone for Slot<T> {
     fn clone(&self) -> Slot<T> {

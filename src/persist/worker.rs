@@ -101,7 +101,7 @@ enum Item {
     Bytes(Vec<u8>),
     Switch(Slot<io::Result<Switched>>),
     /// Removes what rewrites have replaced.
-    Collect,
+    Collect(Slot<()>),
     Install {
         temp: PathBuf,
         format: BaseFormat,
@@ -335,9 +335,11 @@ impl AofWriter {
         self.shared.wake.notify_one();
     }
 
-    /// Removes what earlier rewrites were told to keep.
-    pub fn remove_history(&self) {
-        self.push(Item::Collect);
+    /// Removes what earlier rewrites were told to keep. The place is filled when that was tried.
+    pub fn remove_history(&self) -> Slot<()> {
+        let reply = Slot::new();
+        self.push(Item::Collect(reply.clone()));
+        reply
     }
 
     /// What is appended from now on goes to a new increment; everything before is synced first. If that fails the log
@@ -607,10 +609,11 @@ impl Thread {
         match item {
             Item::Bytes(bytes) => self.pending.push_back(bytes),
             Item::Switch(reply) => reply.put(self.switch()),
-            Item::Collect => {
+            Item::Collect(reply) => {
                 let mut notes = Vec::new();
                 self.collect(&mut notes);
                 notes.into_iter().for_each(|note| self.note(note));
+                reply.put(());
             }
             Item::Install { temp, format, keep_history, reply } => {
                 reply.put(self.install(temp, format, keep_history));

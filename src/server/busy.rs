@@ -109,7 +109,7 @@ impl Rim {
     /// The process ends in the middle of the script.
     fn end_process(&self) -> ! {
         if let Some(listeners) = self.listeners.borrow_mut().take() {
-            listeners.remove_socket_file();
+            listeners.close();
         }
         tracing::warn!("Redis is now ready to exit, bye bye...");
         std::process::exit(0);

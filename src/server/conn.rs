@@ -94,6 +94,14 @@ impl Incoming {
             Incoming::Tls(half) => Pin::new(half).poll_read(cx, into),
         }
     }
+
+    /// Whether a read would find something, as far as is known without asking the system.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Incoming::Tcp(half) | Incoming::Tls(half) => half.as_ref().poll_read_ready(cx),
+            Incoming::Unix(half) => half.as_ref().poll_read_ready(cx),
+        }
+    }
 }
 
 /// A connection as the rim keeps it.
@@ -221,9 +229,16 @@ impl Rim {
         }
         if through_query {
             const LARGEST_READ: usize = 1024 * 1024;
+            if read == 0 {
+                // Nobody is to hold room for what has not come.
+                ready!(incoming.poll_readable(cx))?;
+            }
             make_room(&mut conn.query, conn.parser.needed_hint());
             match poll_append(incoming, cx, &mut conn.query, LARGEST_READ) {
-                Poll::Pending if read == 0 => return Poll::Pending,
+                Poll::Pending if read == 0 => {
+                    engine.clients[index].query = conn.sizes();
+                    return Poll::Pending;
+                }
                 Poll::Ready(Err(error)) if read == 0 => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(0)) if read == 0 => return Poll::Ready(Ok(None)),
                 // What was read before is told first; the next call finds the same again.

@@ -71,8 +71,14 @@ pub struct Accepting {
 }
 
 impl Accepting {
-    /// Removes the unix socket's file, at the end of the process.
-    pub fn remove_socket_file(&self) {
+    /// Closes all sockets at the end of the process and removes the unix socket's file. Whoever sees a connection closed
+    /// afterwards can be sure that nobody listens any more.
+    pub fn close(mut self) {
+        self.close_tcp();
+        if let Some((listener, task)) = self.unix.take() {
+            listener.borrow_mut().take();
+            task.abort();
+        }
         if !self.unix_path.is_empty() {
             let _ = std::fs::remove_file(&self.unix_path);
         }

@@ -247,10 +247,10 @@ async fn run(rim: Rc<Rim>, bound: listen::Bound) -> bool {
         }
     }
     supervision::stopping(&rim.engine.borrow().config);
-    rim.flush_all();
     if let Some(listeners) = rim.listeners.borrow_mut().take() {
-        listeners.remove_socket_file();
+        listeners.close();
     }
+    rim.flush_all();
     tracing::warn!("Redis is now ready to exit, bye bye...");
     true
 }
@@ -299,7 +299,7 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
                     exit_now(&rim);
                 }
                 let mut engine = rim.engine.borrow_mut();
-                match engine.durability.loading.is_some() {
+                match engine.durability.is_loading() {
                     true => tracing::warn!("Received shutdown signal during loading, scheduling shutdown."),
                     false => tracing::warn!("Received {name} scheduling shutdown..."),
                 }

@@ -58,6 +58,11 @@ fn class(bytes: usize) -> isize {
     ((bytes + step - 1) & !(step - 1)) as isize
 }
 
+/// What a buffer of this capacity adds to [`used_bytes`]; nothing for one that holds none.
+pub fn taken_bytes(capacity: usize) -> usize {
+    if capacity == 0 { 0 } else { class(capacity) as usize }
+}
+
 /// Alignment in bytes that every allocation of at least as many bytes has.
 const NATURAL_ALIGNMENT: usize = 16;
 
@@ -183,6 +188,22 @@ mod tests {
         for bytes in 1..10_000 {
             let taken = class(bytes) as usize;
             assert!(taken >= bytes && taken <= bytes + bytes / 4 + 15, "{bytes} -> {taken}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_takes_what_it_adds_to_the_bytes_in_use() {
+        assert_eq!(taken_bytes(0), 0);
+        for capacity in [1, 40, 1000, 200_032] {
+            let layout = Layout::from_size_align(capacity, 1).unwrap();
+            let before = used_bytes();
+            // SAFETY: the layout is not empty; the block is freed once, with the layout it was allocated with.
+            unsafe {
+                let at = CountingAllocator.alloc(layout);
+                assert_eq!(used_bytes() - before, taken_bytes(capacity), "{capacity}");
+                CountingAllocator.dealloc(at, layout);
+            }
+            assert_eq!(used_bytes(), before);
         }
     }
 

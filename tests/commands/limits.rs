@@ -154,7 +154,8 @@ fn client_list_tells_what_of_a_request_is_there() {
     };
     eventually("all has arrived", || field(&mut c, "qbuf") == 200_000);
     assert!((100_000..100_100).contains(&field(&mut c, "argv-mem")));
-    assert!((300_000..420_000).contains(&field(&mut c, "tot-mem")), "{}", field(&mut c, "tot-mem"));
+    // The allocator rounds the room for what was announced up to its next size.
+    assert!((300_000..460_000).contains(&field(&mut c, "tot-mem")), "{}", field(&mut c, "tot-mem"));
     half.raw(&vec![b'v'; 100_000]);
     half.raw(b"\r\n");
     half.reads("+OK");

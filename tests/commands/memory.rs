@@ -227,6 +227,27 @@ fn clients_go_before_keys_do() {
 }
 
 #[test]
+fn what_replies_take_beyond_their_size_is_the_clients_too() {
+    let s = Server::with(&["--maxmemory-clients", "3mb", "--maxmemory-policy", "allkeys-lru"]);
+    let mut c = s.connect();
+    c.is("CLIENT NO-EVICT on", "+OK");
+    (0..50).for_each(|key| c.is(&format!("SETRANGE {key} 99999 x"), ":100000"));
+    // What the clients may hold, and a little for their requests.
+    limit(&mut c, "allkeys-lru", 3_600_000);
+    let four = b"*2\r\n$4\r\nMGET\r\n$1\r\n1\r\n".repeat(4);
+    let mut greedy: Vec<Conn> = (0..20).map(|_| s.connect()).collect();
+    eventually("clients are evicted", || {
+        for client in &mut greedy {
+            // One that was evicted meanwhile takes no more.
+            let _ = client.try_raw(&four);
+        }
+        c.call("INFO stats").text().lines().any(|l| l.starts_with("evicted_clients:") && l != "evicted_clients:0")
+    });
+    assert_eq!(evicted(&mut c), 0);
+    c.is("DBSIZE", ":50");
+}
+
+#[test]
 fn small_integers_count_as_shared_unless_eviction_looks_at_their_use() {
     let s = Server::start();
     let mut c = s.connect();
@@ -246,6 +267,26 @@ fn unfinished(c: &mut Conn, whole: usize, part: usize) {
     bytes.resize(bytes.len() + part, b'x');
     // A server that closes in between is what some callers wait for.
     let _ = c.try_raw(&bytes);
+}
+
+#[test]
+fn an_unfinished_request_holds_no_room_for_what_has_not_come() {
+    const WORDS: usize = 249;
+    let s = Server::start();
+    let (mut admin, mut slow) = (s.connect(), s.connect());
+    let before = used(&mut admin);
+    slow.raw(format!("*{}\r\n", WORDS + 1).as_bytes());
+    for _ in 0..WORDS {
+        slow.raw(&[b"$1000\r\n".as_slice(), &[b'x'; 1000], b"\r\n"].concat());
+    }
+    let bytes = |line: &str| {
+        let value = line.split(" tot-mem=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a figure");
+        value.parse::<u64>().expect("a number")
+    };
+    eventually("what is in use beside what the client holds is little", || {
+        let counted = admin.call("CLIENT LIST").text().lines().map(bytes).max().expect("two clients");
+        counted >= (WORDS * 1000) as u64 && used(&mut admin) - before < counted + 100_000
+    });
 }
 
 #[test]

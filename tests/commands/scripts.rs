@@ -204,3 +204,65 @@ fn queued_scripts_that_write_nothing_run_while_writers_are_paused() {
     c.call("EXEC");
     c.is("CLIENT UNPAUSE", "+OK");
 }
+
+#[test]
+fn whoever_is_disconnected_by_shutdown_finds_that_nobody_listens_any_more() {
+    for busy in [true, false] {
+        let server = Server::start();
+        let mut c = match busy {
+            true => begin_endless(&server, "redis.call('SET', 'k', 'v') while true do end").1,
+            false => server.connect(),
+        };
+        c.send("SHUTDOWN NOSAVE");
+        c.closed();
+        let error = std::net::TcpStream::connect(("127.0.0.1", server.port())).err().map(|error| error.kind());
+        assert_eq!(error, Some(std::io::ErrorKind::ConnectionRefused), "busy: {busy}");
+    }
+}
+
+#[test]
+fn while_a_script_of_the_log_runs_for_long_others_learn_that_data_is_loaded() {
+    let server = Server::with(&["--appendonly", "yes", "--busy-reply-threshold", "1"]);
+    let (mut runner, mut other) = (server.connect(), server.connect());
+    let script = b"redis.call('SET', KEYS[1], 'v')
+        local began = redis.call('TIME')
+        repeat
+            local now = redis.call('TIME')
+        until (now[1] - began[1]) * 1000000 + now[2] - began[2] > 300000";
+    let log = server.dir().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let mut log = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+    std::io::Write::write_all(&mut log, &request(&[b"EVAL", script, b"1", b"k"])).unwrap();
+    runner.send("DEBUG LOADAOF");
+    eventually("a script of the log", || server.log().contains("Slow script detected"));
+    let mut refusals = 0;
+    eventually("the end of loading", || match other.call("PING").to_string().as_str() {
+        "-LOADING Redis is loading the dataset in memory" => {
+            refusals += 1;
+            false
+        }
+        answer => {
+            assert_eq!(answer, "+PONG");
+            true
+        }
+    });
+    assert!(refusals > 0);
+    assert_eq!(runner.read().to_string(), "+OK");
+    other.is("GET k", r#""v""#);
+}
+
+#[test]
+fn scripts_that_write_need_the_replicas_asked_for() {
+    const NO_REPLICAS: &str = "-NOREPLICAS Not enough good replicas to write.";
+    let server = Server::start();
+    let mut c = server.connect();
+    c.is("SET k v", "+OK");
+    c.is("CONFIG SET min-replicas-to-write 1", "+OK");
+    assert_eq!(eval(&mut c, "#!lua flags=no-writes\nreturn redis.call('GET', 'k')"), r#""v""#);
+    assert_eq!(eval(&mut c, "return redis.call('GET', 'k')"), r#""v""#);
+    assert_eq!(eval(&mut c, "#!lua\nreturn redis.call('GET', 'k')"), NO_REPLICAS);
+    let refused = eval(&mut c, "return redis.call('SET', 'k', 'w')");
+    assert!(refused.starts_with(NO_REPLICAS), "{refused}");
+    c.is("GET k", r#""v""#);
+    c.is("CONFIG SET min-replicas-max-lag 0", "+OK");
+    assert_eq!(eval(&mut c, "#!lua\nreturn redis.call('GET', 'k')"), r#""v""#);
+}

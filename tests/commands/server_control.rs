@@ -402,3 +402,53 @@ fn a_key_with_a_deadline_is_gone_when_it_has_passed() {
     crate::support::eventually("the sweep takes them", || c.call("DBSIZE").int() == 0);
     assert!(c.call("INFO stats").text().contains("expired_keys:2\r\n"));
 }
+
+#[test]
+fn the_history_of_the_log_is_gone_when_config_set_answers() {
+    let s = Server::with(&["--appendonly", "yes"]);
+    let mut c = s.connect();
+    let folder = s.dir().join("appendonlydir");
+    let manifest = || std::fs::read_to_string(folder.join("appendonly.aof.manifest")).expect("a manifest");
+    for in_multi in [false, true] {
+        c.is("CONFIG SET aof-disable-auto-gc yes", "+OK");
+        for _ in 0..2 {
+            c.call("BGREWRITEAOF");
+            eventually("the log is rewritten", || {
+                c.call("INFO persistence").text().contains("aof_rewrite_in_progress:0\r\n")
+            });
+        }
+        assert_eq!(manifest().lines().count(), 6, "{}", manifest());
+        if in_multi {
+            // Nobody waits inside EXEC.
+            c.is("MULTI", "+OK");
+            c.is("CONFIG SET aof-disable-auto-gc no", "+QUEUED");
+            c.is("EXEC", "[+OK]");
+            eventually("the history is gone", || manifest().lines().count() == 2);
+        } else {
+            c.is("CONFIG SET aof-disable-auto-gc no", "+OK");
+            assert_eq!(manifest().lines().count(), 2, "{}", manifest());
+            assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 3);
+        }
+        c.is("PING", "+PONG");
+    }
+}
+
+#[test]
+fn a_log_turned_on_inside_a_transaction_begins_with_the_whole_of_it() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("MULTI", "+OK");
+    c.is("SET before 1", "+QUEUED");
+    c.is("CONFIG SET appendonly yes", "+QUEUED");
+    c.is("SET behind 2", "+QUEUED");
+    c.is("EXEC", "[+OK, +OK, +OK]");
+    eventually("the log has its base", || {
+        let info = c.call("INFO persistence").text();
+        info.contains("aof_rewrite_scheduled:0\r\n") && info.contains("aof_rewrite_in_progress:0\r\n")
+    });
+    assert!(s.log().contains("AOF was enabled during a transaction."), "{}", s.log());
+    let increment = std::fs::read(s.dir().join("appendonlydir/appendonly.aof.1.incr.aof")).expect("an increment");
+    assert!(!String::from_utf8_lossy(&increment).contains("behind"), "it is in the base");
+    c.is("DEBUG LOADAOF", "+OK");
+    c.is("MGET before behind", r#"["1", "2"]"#);
+}

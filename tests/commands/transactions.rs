@@ -187,3 +187,24 @@ fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
     c.is("EXISTS k", ":0");
     c.is("SET k 1", "+OK");
 }
+
+#[test]
+fn writes_are_refused_while_there_are_fewer_replicas_than_asked_for() {
+    const NO_REPLICAS: &str = "-NOREPLICAS Not enough good replicas to write.";
+    let (s, mut c) = filled();
+    let mut o = s.connect();
+    c.is("MULTI", "+OK");
+    c.is("SET k w", "+QUEUED");
+    o.is("CONFIG SET min-replicas-to-write 2", "+OK");
+    c.is("EXEC", &format!("-EXECABORT Transaction discarded because of: {}", &NO_REPLICAS[1..]));
+    c.is("GET k", r#""v""#);
+    c.is("SET k w", NO_REPLICAS);
+    c.is("MULTI", "+OK");
+    c.is("GET k", "+QUEUED");
+    c.is("EXEC", r#"["v"]"#);
+    c.is("MULTI", "+OK");
+    c.is("SET k w", NO_REPLICAS);
+    c.is("EXEC", ABORT);
+    o.is("CONFIG SET min-replicas-to-write 0", "+OK");
+    c.is("SET k w", "+OK");
+}

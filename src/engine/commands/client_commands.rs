@@ -159,10 +159,17 @@ fn unblock(cx: &mut EngineCx<'_>) -> CmdResult {
     let id = cx.integer(2)?;
     let engine = &mut *cx.engine;
     let target = u64::try_from(id).ok().and_then(|id| engine.client_by_id(ClientId(id)));
-    // A client held by CLIENT PAUSE, for a migration or for its turn to write waits for nothing that could time out.
+    // A client held by CLIENT PAUSE, for a migration, for files or for its turn to write waits for nothing that could time out.
     let waits = |index: &usize| {
         let held = |on: &BlockedOn| {
-            matches!(on, BlockedOn::Pause | BlockedOn::Migration | BlockedOn::MigratingKeys | BlockedOn::Slowed)
+            matches!(
+                on,
+                BlockedOn::Pause
+                    | BlockedOn::Migration
+                    | BlockedOn::MigratingKeys
+                    | BlockedOn::Slowed
+                    | BlockedOn::History
+            )
         };
         engine.clients[*index].blocked.as_ref().is_some_and(|b| !held(&b.on))
     };

@@ -2,7 +2,7 @@
 //! or taken back whole when a part of it cannot be.
 
 use crate::acl::User;
-use crate::client::ClientFlags;
+use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::config::{Key, SetAt};
 use crate::engine::Engine;
@@ -39,9 +39,16 @@ fn set(cx: &mut EngineCx<'_>) -> CmdResult {
     let pairs: Vec<(&[u8], &[u8])> = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1))).collect();
     let client = cx.client();
     let local_client = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
-    let loading = cx.engine.durability.loading.is_some();
+    let may_wait = !client.flags.contains(ClientFlags::DENY_BLOCKING);
+    let loading = cx.engine.durability.is_loading();
     cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading })?;
-    cx.reply().ok();
+    match cx.engine.durability.history_removal.take() {
+        Some(removed) if may_wait && cx.engine.durability.log_works() => {
+            cx.engine.hold(cx.client, BlockedOn::History, args);
+            cx.engine.durability.history_waiters.push((cx.client, removed));
+        }
+        _ => cx.reply().ok(),
+    }
     Ok(Outcome::Done)
 }
 

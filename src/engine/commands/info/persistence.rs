@@ -19,7 +19,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     let rewriting_s = if files.rewrite.is_some() { seconds_since(files.rewrite_began_at) } else { -1 };
     out.section("Persistence");
     out.fields(&[
-        ("loading", &(files.loading.is_some() as u8)),
+        ("loading", &(files.is_loading() as u8)),
         ("async_loading", &0),
         ("current_cow_peak", &engine.held_memory()),
         ("current_cow_size", &engine.held_memory()),
@@ -81,7 +81,7 @@ pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
     out.section("Replication");
     out.field("role", "master");
     out.field("connected_slaves", 0);
-    if config.integer(Key::MinReplicasToWrite) > 0 && config.integer(Key::MinReplicasMaxLag) > 0 {
+    if engine.options.lacks_replicas {
         out.field("min_slaves_good_slaves", 0);
     }
     out.fields(&[

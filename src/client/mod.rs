@@ -66,6 +66,8 @@ bitflags! {
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// A replica: it is sent a snapshot and then the stream of what changes.
+        const REPLICA = 1 << 26;
         /// Runs the commands of scripts.
         const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.

@@ -36,6 +36,14 @@ impl EngineCx<'_> {
         &mut self.engine.clients[self.client]
     }
 
+    /// Has replicas repeat the request, though it changes no data.
+    pub fn repeat_on_replicas(&mut self) {
+        if !self.engine.replicas.is_empty() {
+            let db = self.client().db;
+            self.engine.repeat_on_replicas(db, self.args);
+        }
+    }
+
     /// The integer at a position. Errors: not an integer.
     pub fn integer(&self, at: usize) -> Result<i64, CommandError> {
         crate::base::num::parse_i64(self.args.at(at)).ok_or(CommandError::NOT_INTEGER)

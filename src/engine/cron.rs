@@ -15,6 +15,8 @@ pub(crate) struct CronState {
     next_sample: UnixMs,
     pub(super) next_client_eviction: UnixMs,
     pub(super) eviction_wanted: bool,
+    /// The second of the last tick.
+    second: i64,
     /// The most memory in use since it was last given back, and what was in use lately, in bytes.
     most_used: usize,
     last_used: usize,
@@ -117,6 +119,10 @@ impl Engine {
         let used = (self.senses.used_memory)();
         self.stats.peak_memory = self.stats.peak_memory.max(used);
         self.trim_memory(used);
+        if now.as_secs() != self.cron.second {
+            self.cron.second = now.as_secs();
+            self.greet_replicas();
+        }
         self.clients_slice();
         self.evict_clients();
     }
@@ -150,7 +156,7 @@ impl Engine {
             let idle_s = (self.now.0 - client.active_at.0) / 1000;
             let exempt = client.blocked.is_some()
                 || client.subscriptions.is_some()
-                || client.flags.intersects(ClientFlags::MONITOR | ClientFlags::SCRIPT);
+                || client.flags.intersects(ClientFlags::MONITOR | ClientFlags::REPLICA | ClientFlags::SCRIPT);
             if self.options.idle_timeout_s != 0 && !exempt && idle_s > self.options.idle_timeout_s as i64 {
                 tracing::debug!(target: "verbose", "Closing idle client");
                 self.close(index, false);

@@ -71,6 +71,8 @@ pub struct Durability {
     pub always: bool,
     /// The snapshot being written.
     pub save: Option<RunningSave>,
+    /// Snapshots on their way to replicas.
+    pub transfers: usize,
     /// Clients that wait for it (SAVE, FLUSHALL).
     pub save_waiters: Vec<SaveWaiter>,
     /// Clients that wait for the log to be durable (WAITAOF).
@@ -151,6 +153,7 @@ impl Durability {
             log: None,
             always: false,
             save: None,
+            transfers: 0,
             save_waiters: Vec::new(),
             log_waiters: Vec::new(),
             history_removal: None,
@@ -192,7 +195,7 @@ impl Durability {
     /// Whether a snapshot is being written, for whatever purpose.
     #[inline]
     pub fn writes_snapshot(&self) -> bool {
-        self.save.is_some() || self.rewrite.is_some()
+        self.save.is_some() || self.rewrite.is_some() || self.transfers > 0
     }
 
     /// Whether the last snapshot and the log are as they should be.
@@ -270,6 +273,9 @@ impl Engine {
 
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
+        if self.propagation.has_for_replicas() {
+            self.feed_replicas();
+        }
         if self.propagation.is_empty() && self.durability.stamped.is_empty() {
             return;
         }
@@ -313,6 +319,9 @@ impl Engine {
         }
         if !self.durability.history_waiters.is_empty() {
             self.release_history_waiters();
+        }
+        if self.replicas.receive() {
+            self.go_on_with_transfers();
         }
         self.look_at_save();
         self.look_at_rewrite();

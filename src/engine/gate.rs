@@ -65,6 +65,11 @@ impl Engine {
         {
             return Verdict::Refuse(error);
         }
+        if self.clients[index].flags.contains(ClientFlags::REPLICA)
+            && [Flag::Write, Flag::Readonly, Flag::MayReplicate].into_iter().any(|flag| meta.flags.has(flag))
+        {
+            return Verdict::Refuse(CommandError::fixed("ERR Replica can't interact with the keyspace"));
+        }
         if self.options.lacks_replicas
             && let Some(error) = self.replica_refusal(index, id, writes)
         {

@@ -74,10 +74,8 @@ impl Engine {
     /// Propagation and stamps follow whether there is a log and how it is synced.
     pub(crate) fn follow_log_options(&mut self) {
         let on = self.durability.log.is_some();
-        self.propagation.on = on;
+        self.follow_readers();
         self.propagation.timestamps = self.config.boolean(Key::AofTimestampEnabled);
-        self.keyspace.log.keep_removals = on;
-        self.effects.wanted = on;
         let policy = self.sync_policy();
         self.durability.always = on && policy == Policy::Always;
         if let Some(log) = &self.durability.log {

@@ -130,7 +130,7 @@ impl Engine {
             let client = &self.clients[index];
             let bytes = client.memory_bytes();
             total += bytes;
-            if !client.flags.contains(ClientFlags::NO_EVICT) {
+            if !client.flags.intersects(ClientFlags::NO_EVICT | ClientFlags::REPLICA) {
                 sizes.push((bytes, index));
             }
         }
@@ -150,7 +150,11 @@ impl Engine {
 
     /// Which of the three output limits holds for a client: normal, replica, pubsub.
     fn output_class(client: &Client) -> usize {
-        if client.subscriptions.is_some() { 2 } else { 0 }
+        match client.flags.contains(ClientFlags::REPLICA) {
+            true => 1,
+            false if client.subscriptions.is_some() => 2,
+            false => 0,
+        }
     }
 
     /// Closes a client whose unsent output exceeds its limit.

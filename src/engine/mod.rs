@@ -21,6 +21,7 @@ pub mod migration;
 pub mod monitor;
 mod names;
 pub mod propagate;
+pub mod replicas;
 pub mod run;
 pub mod scripting;
 pub mod settle;
@@ -237,6 +238,10 @@ pub struct Engine {
     pub tracking: tracking::Tracking,
     /// Who MONITORs.
     pub monitors: Vec<ClientIndex>,
+    /// Who follows this server.
+    pub replicas: crate::replication::Replicas<crate::persist::transfer::Transfer>,
+    /// What clients said of themselves that may become replicas.
+    pub announced: BTreeMap<ClientId, crate::replication::Announced>,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// Clients held by it, in order of arrival.
@@ -314,6 +319,8 @@ impl Engine {
             watches: Watches::default(),
             tracking: tracking::Tracking::default(),
             monitors: Vec::new(),
+            replicas: Default::default(),
+            announced: BTreeMap::new(),
             pause: Pause::default(),
             paused: Vec::new(),
             dirty: Vec::new(),
@@ -414,6 +421,7 @@ impl Engine {
         self.forget_subscriptions(index);
         self.tracking_off(index);
         self.monitors.retain(|&other| other != index);
+        self.forget_replica(index);
         self.paused.retain(|&other| other != index);
         self.client_ids.remove(&self.clients[index].id);
         if self.running != Some(index) {

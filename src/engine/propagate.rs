@@ -1,59 +1,40 @@
 //! Repeating what happened elsewhere: the requests that, run in this order, give the same data again. The engine writes
-//! them as one stream of bytes; the rim brings it to the append-only file (and to replicas).
+//! them as a stream of bytes for the append-only file and as another for replicas.
 //!
 //! Promises: a unit (a command, a whole EXEC, a whole script) appears whole, between MULTI and EXEC when it is more than
-//! one request; a key that expired or was evicted appears as DEL before the request that found it so, fields that expired as HDEL; nothing relative
-//! to the clock or to chance appears.
+//! one request; a key that expired or was evicted appears as DEL before the request that found it so, fields that expired
+//! as HDEL; nothing relative to the clock or to chance appears.
 
 use super::Engine;
 use crate::base::ids::{DbIndex, UnixMs};
 use crate::command::{Args, Propagate};
 use crate::keyspace::Removal;
 use crate::persist::aof::{append_request, append_timestamp};
+use bitflags::bitflags;
 
-/// The stream being written.
+bitflags! {
+    /// Who reads what is repeated.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Readers: u8 {
+        /// The append-only file.
+        const LOG = 1 << 0;
+        /// Replicas.
+        const REPLICAS = 1 << 1;
+    }
+}
+
+/// One reader's stream.
 #[derive(Debug, Default)]
-pub struct Propagation {
-    /// Whether anybody wants it.
-    pub on: bool,
-    /// Whether the time is noted in it (`aof-timestamp-enabled`).
-    pub timestamps: bool,
+struct Stream {
     bytes: Vec<u8>,
     /// The database the stream is in; `None` at its begin, and when its reader changes.
     selected: Option<DbIndex>,
     unit_start: usize,
     unit_len: usize,
-    noted_second: i64,
 }
 
-impl Propagation {
-    /// Makes the next request begin with SELECT: the stream goes to a new file.
-    pub fn begin_file(&mut self) {
-        self.selected = None;
-        self.noted_second = 0;
-    }
-
-    /// Takes what was written since the last call. A unit is taken whole: of one that is not over nothing is taken.
-    pub fn take(&mut self) -> Vec<u8> {
-        if self.unit_len == 0 {
-            return std::mem::take(&mut self.bytes);
-        }
-        let rest = self.bytes.split_off(self.unit_start);
-        self.unit_start = 0;
-        std::mem::replace(&mut self.bytes, rest)
-    }
-
-    /// Whether there is something to take.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Adds one request of the running unit.
-    pub fn add<'p>(&mut self, db: DbIndex, now: UnixMs, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
-        if self.timestamps && self.unit_len == 0 && self.noted_second != now.as_secs() {
-            self.noted_second = now.as_secs();
-            append_timestamp(&mut self.bytes, self.noted_second);
-        }
+impl Stream {
+    fn add<'p>(&mut self, db: DbIndex, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
         if self.selected != Some(db) {
             self.selected = Some(db);
             append_request(&mut self.bytes, [&b"SELECT"[..], db.0.to_string().as_bytes()]);
@@ -65,9 +46,8 @@ impl Propagation {
         append_request(&mut self.bytes, parts);
     }
 
-    /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
-    /// first one's stands with its SELECT between them too. Whether there was any request.
-    pub fn end_unit(&mut self) -> bool {
+    /// Whether there was any request.
+    fn end_unit(&mut self) -> bool {
         if self.unit_len > 1 {
             let mut multi = Vec::new();
             append_request(&mut multi, [&b"MULTI"[..]]);
@@ -77,9 +57,122 @@ impl Propagation {
         std::mem::take(&mut self.unit_len) > 0
     }
 
-    /// Bytes that are not taken yet.
+    fn take(&mut self) -> Vec<u8> {
+        if self.unit_len == 0 {
+            return std::mem::take(&mut self.bytes);
+        }
+        let rest = self.bytes.split_off(self.unit_start);
+        self.unit_start = 0;
+        std::mem::replace(&mut self.bytes, rest)
+    }
+}
+
+/// The streams being written.
+#[derive(Debug)]
+pub struct Propagation {
+    /// Whether anybody wants them now: there are readers, and nothing is being loaded.
+    pub on: bool,
+    /// Which of them a script wants its changes repeated to (`redis.set_repl`); all of them otherwise.
+    pub wanted_by: Readers,
+    /// Whether the time is noted in the log (`aof-timestamp-enabled`).
+    pub timestamps: bool,
+    readers: Readers,
+    log: Stream,
+    replicas: Stream,
+    noted_second: i64,
+}
+
+impl Default for Propagation {
+    fn default() -> Propagation {
+        Propagation {
+            on: false,
+            wanted_by: Readers::all(),
+            timestamps: false,
+            readers: Readers::empty(),
+            log: Stream::default(),
+            replicas: Stream::default(),
+            noted_second: 0,
+        }
+    }
+}
+
+impl Propagation {
+    /// Sets who there is to read.
+    pub fn set_readers(&mut self, readers: Readers) {
+        self.readers = readers;
+        self.on = !readers.is_empty();
+    }
+
+    /// Makes the next request begin with SELECT: the log goes to a new file.
+    pub fn begin_file(&mut self) {
+        self.log.selected = None;
+        self.noted_second = 0;
+    }
+
+    /// The same for replicas, of which there is a new one.
+    pub fn begin_replica(&mut self) {
+        self.replicas.selected = None;
+    }
+
+    /// Takes what was written for the log since the last call. A unit is taken whole: of one that is not over nothing is
+    /// taken.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.log.take()
+    }
+
+    /// The same for replicas.
+    pub fn take_for_replicas(&mut self) -> Vec<u8> {
+        self.replicas.take()
+    }
+
+    /// Whether there is something to take for the log.
+    pub fn is_empty(&self) -> bool {
+        self.log.bytes.is_empty()
+    }
+
+    /// Whether there is something to take for replicas.
+    #[inline]
+    pub fn has_for_replicas(&self) -> bool {
+        !self.replicas.bytes.is_empty()
+    }
+
+    /// Adds one request of the running unit.
+    pub fn add<'p>(&mut self, db: DbIndex, now: UnixMs, parts: impl ExactSizeIterator<Item = &'p [u8]> + Clone) {
+        let readers = self.readers & self.wanted_by;
+        if readers.contains(Readers::LOG) {
+            if self.timestamps && self.log.unit_len == 0 && self.noted_second != now.as_secs() {
+                self.noted_second = now.as_secs();
+                append_timestamp(&mut self.log.bytes, self.noted_second);
+            }
+            self.log.add(db, parts.clone());
+        }
+        if readers.contains(Readers::REPLICAS) {
+            self.replicas.add(db, parts);
+        }
+    }
+
+    /// Adds one request of the running unit that changes no data: replicas alone are to repeat it.
+    pub fn add_for_replicas<'p>(&mut self, db: DbIndex, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
+        if self.on && self.readers.contains(Readers::REPLICAS) {
+            self.replicas.add(db, parts);
+        }
+    }
+
+    /// Adds a request that stands in no database and no unit, to replicas alone.
+    pub fn add_sign_of_life(&mut self) {
+        append_request(&mut self.replicas.bytes, [&b"PING"[..]]);
+    }
+
+    /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
+    /// first one's stands with its SELECT between them too. Whether there was any request for the log.
+    pub fn end_unit(&mut self) -> bool {
+        self.replicas.end_unit();
+        self.log.end_unit()
+    }
+
+    /// Bytes for the log that are not taken yet.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.log.bytes.len()
     }
 }
 

@@ -4,6 +4,7 @@
 //! A script that runs for longer than `busy-reply-threshold` lets the rim serve the other clients in between; the gate
 //! answers them BUSY, but for the few commands that may end it.
 
+use super::propagate::Readers;
 use super::table::CommandId;
 use super::{ClientIndex, Engine};
 use crate::acl::Context;
@@ -72,8 +73,8 @@ pub struct Running {
     read: bool,
     /// It is to end.
     killed: bool,
-    /// What it writes is repeated in the log.
-    repeated: bool,
+    /// Who is to repeat what it writes.
+    repeated_by: Readers,
     /// Its caller's request, once others are served while it runs.
     busy: Option<OwnedArgs>,
 }
@@ -227,7 +228,7 @@ impl Engine {
             wrote: false,
             read: false,
             killed: false,
-            repeated: true,
+            repeated_by: Readers::all(),
             busy: None,
         });
         let host = self.scripting.host.clone();
@@ -398,11 +399,10 @@ impl Caller for ScriptCall<'_> {
         engine.clients[self.client].out.clear();
         match engine.check_script_command(self.client, args) {
             Ok(id) => {
-                let repeated = engine.scripting.running.as_ref().is_some_and(|running| running.repeated);
-                let propagating = engine.propagation.on;
-                engine.propagation.on &= repeated;
+                let running = engine.scripting.running.as_ref();
+                engine.propagation.wanted_by = running.map_or(Readers::all(), |running| running.repeated_by);
                 engine.run(self.client, id, args, None);
-                engine.propagation.on = propagating;
+                engine.propagation.wanted_by = Readers::all();
                 Ok(engine.clients[self.client].out.as_slice())
             }
             Err((id, error)) => {
@@ -419,9 +419,10 @@ impl Caller for ScriptCall<'_> {
         self.engine.clients[self.client].out.set_protocol(protocol);
     }
 
-    fn set_replication(&mut self, log: bool, _replicas: bool) {
+    fn set_replication(&mut self, log: bool, replicas: bool) {
         if let Some(running) = &mut self.engine.scripting.running {
-            running.repeated = log;
+            running.repeated_by.set(Readers::LOG, log);
+            running.repeated_by.set(Readers::REPLICAS, replicas);
         }
     }
 

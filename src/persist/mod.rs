@@ -29,6 +29,7 @@ pub mod rewrite;
 pub mod save;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod transfer;
 pub mod worker;
 
 pub use disk::{Disk, RealDisk};

@@ -27,8 +27,8 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// With `incremental_sync`, bytes between two syncs.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Everything that goes into a file: the keyspace between two commands.
-#[derive(Default)]
+/// Everything that goes into a file: the keyspace between two commands. A clone costs no more than its roots.
+#[derive(Clone, Default)]
 pub struct Snapshot {
     /// The databases, by number.
     pub dbs: Vec<Table<Object>>,
@@ -173,13 +173,14 @@ fn counted(progress: &Progress, delay_us: i64) -> bool {
     !progress.is_cancelled()
 }
 
-fn write_rdb<'p>(
-    sink: FileSink<'p>,
+/// Writes a snapshot in its own format, block by block.
+pub(super) fn write_rdb<S: Sink>(
+    sink: S,
     snapshot: Snapshot,
     aof_base: bool,
     options: &SnapshotOptions,
-    progress: &'p Progress,
-) -> io::Result<FileSink<'p>> {
+    progress: &Progress,
+) -> io::Result<S> {
     let timed_fields = snapshot.dbs.iter().any(|table| table.len_with_timed_parts() > 0);
     let version = if timed_fields { rdb::VERSION_WITH_FIELD_DEADLINES } else { rdb::VERSION };
     let settings = rdb::SaveOptions { block_bytes: BLOCK_BYTES, version, ..options.rdb.clone() };

@@ -343,6 +343,10 @@ impl Rim {
         if engine.clients[index].output_bytes() == 0 {
             engine.reclaim_buffer(index);
         }
+        if engine.replicas.receive() {
+            // There is room for more of a snapshot.
+            self.wake();
+        }
         self.close_if_done(&mut engine, index);
     }
 

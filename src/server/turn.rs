@@ -381,6 +381,10 @@ impl Rim {
             let output = &client.out.as_slice()[client.sent..];
             if output.is_empty() {
                 engine.reclaim_buffer(index);
+                if engine.replicas.receive() {
+                    // There is room for more of a snapshot.
+                    self.wake();
+                }
                 return;
             }
             let sent = if self.is_serving_others.get() {

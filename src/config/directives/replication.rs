@@ -52,7 +52,7 @@ pub(in crate::config) const SECTION: Section = Section {
             .not_yet("Sends the stream in fewer, later packets."),
         int(Key::ReplPingReplicaPeriod, "repl-ping-replica-period", 1, INT_MAX, "10")
             .alias("repl-ping-slave-period")
-            .not_yet("Seconds between pings to replicas."),
+            .works("Seconds between pings to replicas."),
         int(Key::ReplTimeout, "repl-timeout", 1, INT_MAX, "60")
             .not_yet("Seconds of silence after which a replication link is broken."),
         memory(Key::ReplBacklogSize, "repl-backlog-size", 1, LONG_MAX, "1048576")

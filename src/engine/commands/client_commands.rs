@@ -50,7 +50,11 @@ impl ClientType {
     }
 
     pub(super) fn of(client: &crate::client::Client) -> ClientType {
-        if client.subscriptions.is_some() { ClientType::PubSub } else { ClientType::Normal }
+        match client.flags.contains(ClientFlags::REPLICA) {
+            true => ClientType::Replica,
+            false if client.subscriptions.is_some() => ClientType::PubSub,
+            false => ClientType::Normal,
+        }
     }
 }
 

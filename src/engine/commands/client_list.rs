@@ -55,6 +55,7 @@ pub(super) fn list(cx: &mut EngineCx<'_>) -> CmdResult {
 fn letters(client: &Client) -> String {
     let flag = |flag| client.flags.contains(flag);
     let states = [
+        ('S', flag(ClientFlags::REPLICA)),
         ('O', flag(ClientFlags::MONITOR)),
         ('P', client.subscriptions.is_some()),
         ('x', flag(ClientFlags::MULTI)),

@@ -17,6 +17,7 @@ pub mod memory_commands;
 pub mod migrate;
 pub mod persist_commands;
 pub mod pubsub_commands;
+mod replication_commands;
 pub mod scripting_commands;
 pub mod server_commands;
 pub mod tracking_commands;
@@ -26,7 +27,7 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 18] = [
+pub const ALL: [&[Bound<EngineHandler>]; 19] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
     command_info::COMMANDS,
@@ -41,6 +42,7 @@ pub const ALL: [&[Bound<EngineHandler>]; 18] = [
     migrate::COMMANDS,
     persist_commands::COMMANDS,
     pubsub_commands::COMMANDS,
+    replication_commands::COMMANDS,
     scripting_commands::COMMANDS,
     server_commands::COMMANDS,
     tracking_commands::COMMANDS,

@@ -141,6 +141,7 @@ fn announce(client: &mut Client, word: &str, name: Option<&[u8]>, count: usize) 
 fn publish(cx: &mut EngineCx<'_>) -> CmdResult {
     let (channel, message) = (cx.args.at(1), cx.args.at(2));
     let receivers = cx.engine.publish(channel, message);
+    cx.repeat_on_replicas();
     cx.reply().integer(receivers as i64);
     Ok(Outcome::Done)
 }
@@ -151,6 +152,7 @@ fn spublish(cx: &mut EngineCx<'_>) -> CmdResult {
     for &listener in &listeners {
         cx.engine.deliver(listener as ClientIndex, &[b"smessage", channel, message]);
     }
+    cx.repeat_on_replicas();
     cx.reply().integer(listeners.len() as i64);
     Ok(Outcome::Done)
 }

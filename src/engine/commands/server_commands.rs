@@ -4,6 +4,7 @@ use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::{Ask, ShutdownHow};
+use crate::replication::Stage;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
@@ -32,11 +33,26 @@ fn time(cx: &mut EngineCx<'_>) -> CmdResult {
 }
 
 fn role(cx: &mut EngineCx<'_>) -> CmdResult {
+    let engine = &*cx.engine;
+    let online = engine.replicas.iter().filter(|replica| replica.stage == Stage::Online);
+    let replicas: Vec<_> = online
+        .filter_map(|replica| {
+            let index = engine.client_by_id(replica.client)?;
+            Some((engine.replica_address(index, &replica.announced), replica.announced.port))
+        })
+        .collect();
+    let offset = engine.replicas.offset;
     let reply = cx.reply();
     reply.array(3);
     reply.bulk(b"master");
-    reply.integer(0);
-    reply.array(0);
+    reply.integer(offset as i64);
+    reply.array(replicas.len());
+    for (address, port) in replicas {
+        reply.array(3);
+        reply.bulk(address.as_bytes());
+        reply.bulk(port.to_string().as_bytes());
+        reply.bulk(b"0");
+    }
     Ok(Outcome::Done)
 }
 

@@ -80,15 +80,22 @@ pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
     let config = &engine.config;
     out.section("Replication");
     out.field("role", "master");
-    out.field("connected_slaves", 0);
+    out.field("connected_slaves", engine.replicas.iter().count());
     if engine.options.lacks_replicas {
         out.field("min_slaves_good_slaves", 0);
+    }
+    for (number, replica) in engine.replicas.iter().enumerate() {
+        let Some(index) = engine.client_by_id(replica.client) else { continue };
+        let (address, port) = (engine.replica_address(index, &replica.announced), replica.announced.port);
+        let state = replica.stage.name();
+        // Those that asked with SYNC do not tell how far they are.
+        out.field(&format!("slave{number}"), format!("ip={address},port={port},state={state},offset=0,lag=0"));
     }
     out.fields(&[
         ("master_failover_state", &"no-failover"),
         ("master_replid", &engine.replication_id),
         ("master_replid2", &"0".repeat(40)),
-        ("master_repl_offset", &0),
+        ("master_repl_offset", &engine.replicas.offset),
         ("second_repl_offset", &-1),
         ("repl_backlog_active", &0),
         ("repl_backlog_size", &config.integer(Key::ReplBacklogSize)),

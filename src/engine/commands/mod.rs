@@ -5,6 +5,7 @@ pub mod acl_commands;
 pub mod client_commands;
 mod client_kill;
 mod client_list;
+pub mod cluster_commands;
 pub mod command_info;
 pub mod config_commands;
 pub mod connection;
@@ -26,9 +27,10 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 18] = [
+pub const ALL: [&[Bound<EngineHandler>]; 19] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
+    cluster_commands::COMMANDS,
     command_info::COMMANDS,
     config_commands::COMMANDS,
     connection::COMMANDS,

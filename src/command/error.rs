@@ -67,6 +67,8 @@ impl CommandError {
     pub const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
     /// The replicas that `min-replicas-to-write` asks for are not there.
     pub const NO_REPLICAS: CommandError = CommandError::fixed("NOREPLICAS Not enough good replicas to write.");
+    /// A command about slots, nodes or redirections, and there is no cluster mode.
+    pub const CLUSTER_DISABLED: CommandError = CommandError::fixed("ERR This instance has cluster support disabled");
     /// `maxmemory` is reached and nothing can be evicted.
     pub const OOM: CommandError = CommandError::fixed("OOM command not allowed when used memory > 'maxmemory'.");
     /// SORT by keys that its user may not read.

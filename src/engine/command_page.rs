@@ -38,6 +38,17 @@ const TITLES: [&str; 16] = [
     "Cluster",
 ];
 
+/// What is to be known of all commands of a group.
+fn note(title: &str) -> &'static str {
+    match title {
+        "Cluster" => {
+            "There is no cluster mode: each of these answers `ERR This instance has cluster support disabled`, as \
+             redis-server does with `cluster-enabled no`.\n\n"
+        }
+        _ => "",
+    }
+}
+
 /// The text of `docs/commands.md`.
 fn markdown(table: &CommandTable) -> String {
     let containers = table.iter().filter(|command| matches!(command.handler, Handler::Container)).count();
@@ -57,7 +68,8 @@ fn markdown(table: &CommandTable) -> String {
             }
         }
         if !rows.is_empty() {
-            let _ = write!(out, "\n## {title}\n\n| command | since | cost | what it does |\n|---|---|---|---|\n{rows}");
+            let head = "| command | since | cost | what it does |\n|---|---|---|---|";
+            let _ = write!(out, "\n## {title}\n\n{}{head}\n{rows}", note(title));
         }
     }
     let absent: Vec<String> = catalog::ALL.iter().flat_map(|group| absent(table, group)).collect();

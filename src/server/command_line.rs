@@ -1,6 +1,7 @@
 //! The process's arguments, environment and files, brought to the configuration's own reader, and what it makes of
 //! them: a start, a text to print, or an error.
 
+use crate::config::Key;
 use crate::config::cli::{self, StartError, Startup};
 use crate::config::file::Sources;
 use std::io::{self, Read};
@@ -37,6 +38,10 @@ pub fn read() -> Result<Startup, (i32, String)> {
     })?;
     if startup.sentinel {
         return Err((1, "Sentinel mode is not there yet: start without --sentinel\n".into()));
+    }
+    // Who asks for a node needs what it does: better no server than one that only looks like it.
+    if startup.config.boolean(Key::ClusterEnabled) {
+        return Err((1, "Cluster mode is not there yet: start with cluster-enabled no\n".into()));
     }
     if let Some(file) = &mut startup.config_file
         && let Ok(absolute) = std::path::absolute(Path::new(file))

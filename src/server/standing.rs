@@ -22,7 +22,7 @@ pub fn show_title(config: &Config, program: &str, file: &str) {
                 let port = if config.integer(Key::Port) != 0 { Key::Port } else { Key::TlsPort };
                 format!("{address}:{}", number(port))
             }
-            b"server-mode" if config.boolean(Key::ClusterEnabled) => "[cluster]".into(),
+            // Neither cluster nor Sentinel, which would be named here.
             b"server-mode" => String::new(),
             b"port" => number(Key::Port),
             b"tls-port" => number(Key::TlsPort),

@@ -70,6 +70,16 @@ fn a_start_that_cannot_be_says_why_in_the_systems_words() {
         ["--port", "0", "--dir", &dir, "--unixsocket", &socket, "--save", "", "--loadmodule", "/no/such.so"];
     let (status, out) = run_to_end(&directives);
     assert!(!status.success() && out.contains("Can't load module from /no/such.so: server aborting"), "{out}");
+    for check in [false, true] {
+        let file = std::env::temp_dir().join(format!("larder-cluster-{}.conf", std::process::id()));
+        std::fs::write(&file, "port 0\ncluster-enabled yes\n").expect("a file in the temporary directory");
+        let path = file.to_string_lossy();
+        let args = if check { vec!["--check-config", &path] } else { vec![&*path] };
+        let (status, out) = run_to_end(&args);
+        std::fs::remove_file(&file).expect("our own file");
+        assert!(!status.success(), "{args:?}: {out}");
+        assert_eq!(out, "Cluster mode is not there yet: start with cluster-enabled no\n", "{args:?}");
+    }
 }
 
 /// An address of this machine that is not the loopback one, when there is any.

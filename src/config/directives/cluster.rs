@@ -10,7 +10,9 @@ pub(in crate::config) const SECTION: Section = Section {
     title: "Cluster",
     intro: "Sharding over several nodes.",
     rows: &[
-        yes_no(Key::ClusterEnabled, "cluster-enabled", "no").immutable().not_yet("Runs as a node of a cluster."),
+        yes_no(Key::ClusterEnabled, "cluster-enabled", "no")
+            .immutable()
+            .works("Only no: cluster mode is not there yet, and with yes the server does not start."),
         text(Key::ClusterConfigFile, "cluster-config-file", "nodes.conf")
             .immutable()
             .not_yet("File in which a node keeps what it knows of the cluster; the server writes it."),

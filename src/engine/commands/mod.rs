@@ -5,6 +5,7 @@ pub mod acl_commands;
 pub mod client_commands;
 mod client_kill;
 mod client_list;
+pub mod cluster_commands;
 pub mod command_info;
 pub mod config_commands;
 pub mod connection;
@@ -30,6 +31,7 @@ use crate::command::{Args, Bound};
 pub const ALL: [&[Bound<EngineHandler>]; 19] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
+    cluster_commands::COMMANDS,
     command_info::COMMANDS,
     config_commands::COMMANDS,
     connection::COMMANDS,

@@ -22,6 +22,8 @@ pub struct Effects {
     pub propagate: Propagate,
     /// Whether anybody will repeat it; what nobody wants is not made.
     pub wanted: bool,
+    /// Keys that it found expired are repeated one by one, and not as one unit (SCAN, RANDOMKEY).
+    pub removals_alone: bool,
     /// Lines for those who look closely at the server's log: why something that came from outside was refused.
     pub remarks: Vec<String>,
 }
@@ -42,5 +44,6 @@ impl Effects {
     /// Forgets everything, for the next command.
     pub fn clear(&mut self) {
         self.propagate = Propagate::AsReceived;
+        self.removals_alone = false;
     }
 }

@@ -180,7 +180,11 @@ impl Engine {
     /// Adds what a command did. `changed`: whether it changed the data.
     #[cold]
     pub(super) fn propagate(&mut self, db: DbIndex, args: Args<'_>, changed: bool) {
-        self.propagate_removals();
+        if self.effects.removals_alone && self.unit_depth == 1 {
+            self.propagate_removals_alone();
+        } else {
+            self.propagate_removals();
+        }
         let now = self.now;
         match std::mem::take(&mut self.effects.propagate) {
             Propagate::AsReceived if changed => self.propagation.add(db, now, args.iter()),

@@ -21,10 +21,12 @@ impl Engine {
     #[inline(never)]
     pub fn settle(&mut self, by: ClientIndex) {
         let mut ready: VecDeque<(DbIndex, Box<[u8]>)> = VecDeque::new();
+        self.look_at_clock_after_long_unit();
         self.absorb(Some(by), &mut ready);
         while let Some((db, key)) = ready.pop_front() {
             self.serve(db, &key, &mut ready);
         }
+        self.repeat_what_was_found_expired();
     }
 
     /// As [`Engine::settle`], for what happened outside any client's unit (expiry, eviction).
@@ -36,6 +38,14 @@ impl Engine {
         self.absorb(None, &mut ready);
         while let Some((db, key)) = ready.pop_front() {
             self.serve(db, &key, &mut ready);
+        }
+        self.repeat_what_was_found_expired();
+    }
+
+    /// Keys for which waiting clients were looked at, and which turned out to have expired.
+    fn repeat_what_was_found_expired(&mut self) {
+        if self.propagation.on && self.unit_depth == 0 {
+            self.propagate_removals_alone();
         }
     }
 

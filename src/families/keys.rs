@@ -99,6 +99,7 @@ fn keys(cx: &mut DataCx<'_>) -> CmdResult {
 }
 
 fn randomkey(cx: &mut DataCx<'_>) -> CmdResult {
+    cx.effects.removals_alone = true;
     match cx.db.random_key(cx.rng) {
         Some(key) => cx.reply.bulk(&key),
         None => cx.reply.null(),
@@ -130,6 +131,7 @@ fn scan(cx: &mut DataCx<'_>) -> CmdResult {
     // The next cursor stands before the keys, so they are written to a place of their own first.
     let mut page: Vec<u8> = Vec::new();
     let mut lens: Vec<usize> = Vec::new();
+    cx.effects.removals_alone = true;
     let next = cx.db.scan(cursor, count as usize, &mut |object: &Object| {
         let wanted = pattern.is_none_or(|pattern| glob_match(pattern, object.key(), false))
             && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(object::kind(object).name().as_bytes()));

@@ -433,15 +433,22 @@ impl<'a> DbMut<'a> {
 
     // ---- walking -------------------------------------------------------------------------------------------------
 
-    /// Some keys from a cursor on, expired ones left out; returns the next cursor, 0 at the end. Every key that is
-    /// there during a whole scan is seen exactly once.
+    /// Some keys from a cursor on, expired ones left out and removed; returns the next cursor, 0 at the end. Every key
+    /// that is there during a whole scan is seen exactly once.
     pub fn scan(&mut self, cursor: u64, count: usize, f: &mut dyn FnMut(&Object)) -> u64 {
         let now = self.keyspace.now;
-        self.table().scan(cursor, count, &mut |object| {
+        let mut expired: Vec<Vec<u8>> = Vec::new();
+        let next = self.table().scan(cursor, count, &mut |object| {
             if object.deadline().is_none_or(|at| now.0 <= at as i64) {
                 f(object);
+            } else {
+                expired.push(object.key().to_vec());
             }
-        })
+        });
+        for key in expired {
+            self.gone(hash(&key), &key);
+        }
+        next
     }
 
     /// All live records.

@@ -13,6 +13,7 @@ mod networking;
 mod notifications;
 mod pipelines;
 mod pubsub;
+mod replicas;
 mod rust_clients;
 mod scripts;
 mod server_control;

@@ -28,7 +28,7 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 19] = [
+pub const ALL: [&[Bound<EngineHandler>]; 20] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
     cluster_commands::COMMANDS,

@@ -159,10 +159,7 @@ impl Engine {
         let named = args.get(1)?;
         let flags = match self.table.get(id).meta.name {
             "fcall" | "fcall_ro" => return host.libraries.function(named).map(|function| function.flags),
-            "eval" | "eval_ro" => match host.find(&crate::script::name_of(named)) {
-                Some(script) => script.flags,
-                None => crate::script::declared_flags(named)?,
-            },
+            "eval" | "eval_ro" => crate::script::declared_flags(named)?,
             _ => host.find(named)?.flags,
         };
         (!flags.has(ScriptFlags::UNDECLARED)).then_some(flags)
@@ -232,8 +229,8 @@ impl Engine {
         let (names, rest) = (args.from(3).first(keys), args.from(3 + keys));
         let mut call = ScriptCall { engine: self, client: index, args };
         let returned = match &runnable {
-            Runnable::Script(script) => host.eval(script, names.iter(), rest.iter(), &mut call),
-            Runnable::Function(function) => host.call(function, names.iter(), rest.iter(), &mut call),
+            Runnable::Script(script) => host.eval(script, names, rest, &mut call),
+            Runnable::Function(function) => host.call(function, names, rest, &mut call),
         };
         let read = self.scripting.running.take().is_some_and(|running| running.read);
         if read && self.tracking.is_active() {

@@ -51,7 +51,7 @@ fn evalsha(cx: &mut EngineCx<'_>, read_only: bool) -> CmdResult {
         return Err(NO_SCRIPT);
     }
     let keys = key_count(cx.args, CommandError::NOT_INTEGER)?;
-    let script = cx.engine.scripting.host.borrow().find(cx.args.at(1)).ok_or(NO_SCRIPT)?;
+    let script = cx.engine.scripting.host.borrow().find(cx.args.at(1)).cloned().ok_or(NO_SCRIPT)?;
     cx.engine.run_script(cx.client, cx.args, Runnable::Script(script), keys, read_only)?;
     Ok(Outcome::Done)
 }

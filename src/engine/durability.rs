@@ -291,6 +291,7 @@ impl Engine {
         if !self.durability.log_waiters.is_empty() {
             self.release_log_waiters();
         }
+        self.look_at_sessions();
         self.look_at_save();
         self.look_at_rewrite();
         if self.durability.writes_snapshot() {

@@ -1,6 +1,7 @@
 //! `redis.*`: what a script can ask of the server. Everything about data goes through the [`Caller`] of the run.
 
 use super::arguments::{Arguments, as_number, as_string, truncate};
+use super::debugger;
 use super::failure::{Failure, error_table, error_text};
 use super::functions::register_function;
 use super::libraries::define;
@@ -148,9 +149,11 @@ fn settings(lua: &Lua, redis: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
     if !shared.has_libraries {
         // Scripts are always repeated command by command.
         define(lua, redis, "replicate_commands", |_, _| Ok(true))?;
-        // Without a debugger there is nobody to stop for or to talk to.
-        define(lua, redis, "breakpoint", |_, _| Ok(false))?;
-        define(lua, redis, "debug", |_, _| Ok(()))?;
+        define(lua, redis, "breakpoint", |_, _| Ok(debugger::breakpoint()))?;
+        define(lua, redis, "debug", |_, args| {
+            debugger::log(args.iter());
+            Ok(())
+        })?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@
 mod api;
 mod arguments;
 mod convert;
+mod debugger;
 mod entries;
 mod failure;
 mod flags;
@@ -160,6 +161,19 @@ impl Scripts {
     pub fn eval(&self, script: &Script, keys: Args<'_>, arguments: Args<'_>, caller: &mut dyn Caller) -> Returned {
         let result = self.evals.run(&script.function, keys, arguments, true, caller);
         Returned { result, by_function: false }
+    }
+
+    /// Runs the script of a text under the debugger. Returned is also what the client at its console is still to be told.
+    pub fn debug(
+        &self,
+        script: &Script,
+        body: &[u8],
+        keys: Args<'_>,
+        arguments: Args<'_>,
+        caller: &mut dyn Caller,
+    ) -> (Returned, Vec<u8>) {
+        let (result, last) = self.evals.debug(body, &script.function, keys, arguments, caller);
+        (Returned { result, by_function: false }, last)
     }
 
     /// Runs a function.

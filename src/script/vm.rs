@@ -9,10 +9,10 @@ use super::failure::Failure;
 use super::functions::Draft;
 use super::random::Random48;
 use super::raw::Stack;
-use super::{api, libraries};
+use super::{api, debugger, libraries};
 use crate::command::{Args, Caller};
 use crate::resp::reply::{Protocol, Reply};
-use mlua::debug::Debug;
+use mlua::debug::{Debug, DebugEvent};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use scoped_tls_hkt::scoped_thread_local;
 use std::cell::{Cell, RefCell};
@@ -121,8 +121,11 @@ impl Vm {
 
     /// Asks the caller every so many instructions whether to go on.
     fn look_every(&self, instructions: u32) -> mlua::Result<()> {
+        self.look_at(HookTriggers::new().every_nth_instruction(instructions))
+    }
+
+    fn look_at(&self, triggers: HookTriggers) -> mlua::Result<()> {
         let shared = self.shared.clone();
-        let triggers = HookTriggers::new().every_nth_instruction(instructions);
         self.lua.set_global_hook(triggers, move |lua, debug| look(lua, debug, &shared))
     }
 
@@ -168,6 +171,25 @@ impl Vm {
             let _ = self.lua.gc_step();
         }
         result
+    }
+
+    /// Runs a function as [`Vm::run`], under the debugger. Returned is also what the client at its console is still to be
+    /// told.
+    pub fn debug(
+        &self,
+        body: &[u8],
+        function: &Kept,
+        keys: Args<'_>,
+        arguments: Args<'_>,
+        caller: &mut dyn Caller,
+    ) -> (Result<(), Value>, Vec<u8>) {
+        let triggers = HookTriggers::EVERY_LINE.every_nth_instruction(INSTRUCTIONS_BETWEEN_LOOKS);
+        debugger::begin(body);
+        // Cannot fail: a hook was set before.
+        let _ = self.look_at(triggers);
+        let result = self.run(function, keys, arguments, true, caller);
+        let _ = self.look_every(INSTRUCTIONS_BETWEEN_LOOKS);
+        (result, debugger::end())
     }
 
     /// Collects what is left of runs when it takes half of the memory there is: Lua itself waits until it holds twice of
@@ -254,8 +276,12 @@ fn look(lua: &Lua, debug: &Debug<'_>, shared: &Rc<Shared>) -> mlua::Result<VmSta
     if shared.killed.get() && debug.source().source.is_some_and(|source| source == SANDBOX_NAME) {
         return Ok(VmState::Continue);
     }
-    if !shared.killed.get() && !CALLER.with(|caller| caller.interrupted()) {
-        return Ok(VmState::Continue);
+    let is_line = matches!(debug.event(), DebugEvent::Line);
+    if !shared.killed.get() && (is_line || !CALLER.with(|caller| caller.interrupted())) {
+        let is_left = debugger::is_on() && debugger::pause(lua, debug)?;
+        if !is_left || !CALLER.with(|caller| caller.interrupted()) {
+            return Ok(VmState::Continue);
+        }
     }
     if !shared.killed.replace(true) {
         // From here on every instruction ends it, so that it cannot catch the error and go on.

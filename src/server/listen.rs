@@ -349,6 +349,7 @@ fn tcp_connection(
         local: local.into(),
         fd: socket.as_raw_fd(),
         loopback: peer.ip().is_loopback(),
+        tls: matches!(spoken, Spoken::Tls),
     };
     match spoken {
         Spoken::Plain => {
@@ -388,7 +389,7 @@ async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String)
 
 fn unix_connection(socket: UnixStream, path: &str) -> (Incoming, Stream, Endpoints) {
     let name: Box<str> = format!("{path}:0").into();
-    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
+    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true, tls: false };
     let (incoming, outgoing) = socket.into_split();
     (Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints)
 }

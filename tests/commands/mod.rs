@@ -2,6 +2,7 @@
 
 mod blocking;
 mod clients;
+mod debugger;
 mod hash_deadlines;
 mod hostile;
 mod introspection;

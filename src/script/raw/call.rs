@@ -8,6 +8,7 @@ use super::{State, bytes_at, push_bytes};
 use crate::base::num::{format_f64_17g, parse_f64, parse_i64};
 use crate::command::Args;
 use crate::resp::parser::Span;
+use crate::script::debugger;
 use crate::script::failure::{NO_MEMORY, error_text};
 use crate::script::vm::CALLER;
 use mlua::{Function, Lua, Table, ffi};
@@ -230,17 +231,27 @@ impl Words {
                 Some(may) => Answer::Truth(may),
                 None => fail("Invalid command passed to redis.acl_check_cmd()"),
             },
-            Ask::Call { raises } => match caller.call(args) {
-                Ok(reply) if raises && reply.first() == Some(&b'-') => {
-                    set_error(&reply[..memchr::memchr(b'\r', reply).unwrap_or(reply.len())]);
-                    Answer::Error { counted: true }
+            Ask::Call { raises } => {
+                let is_shown = debugger::shows_calls();
+                if is_shown {
+                    debugger::show_command(args);
                 }
-                Ok(reply) => Answer::Reply(reply),
-                Err(refusal) => {
-                    set_error(&[b"-", refusal.text()].concat());
-                    Answer::Error { counted: true }
+                let called = caller.call(args);
+                if is_shown {
+                    debugger::show_result(&called);
                 }
-            },
+                match called {
+                    Ok(reply) if raises && reply.first() == Some(&b'-') => {
+                        set_error(&reply[..memchr::memchr(b'\r', reply).unwrap_or(reply.len())]);
+                        Answer::Error { counted: true }
+                    }
+                    Ok(reply) => Answer::Reply(reply),
+                    Err(refusal) => {
+                        set_error(&[b"-", refusal.text()].concat());
+                        Answer::Error { counted: true }
+                    }
+                }
+            }
         })
     }
 

@@ -12,9 +12,11 @@
 #![allow(unsafe_code)]
 
 mod call;
+mod frames;
 mod write;
 
 pub use call::install;
+pub use frames::locals;
 
 use super::failure::Failure;
 use crate::command::Args;

@@ -231,6 +231,44 @@ fn deep_nesting_is_bounded_everywhere() {
     }
 }
 
+/// As many as Redis writes before it finds no room on its stack.
+#[test]
+fn returned_values_nest_as_deep_as_there() {
+    let mut scripts = scripts();
+    for (wrap, mark, depth) in
+        [("{t}", "*1", 7995), ("{map = {a = t}}", "%1", 2665), ("{set = {[t] = true}}", "~1", 2665)]
+    {
+        let body = format!("local t = {{}} for i = 1, 100000 do t = {wrap} end return t");
+        let answer = run_in(&mut scripts, &body, usize::MAX);
+        assert_eq!(answer.matches(mark).count(), depth, "{wrap}");
+        assert!(answer.ends_with("-ERR reached lua stack limit"), "{wrap}");
+    }
+}
+
+/// Where Redis keeps the sign of a zero, and where not.
+#[test]
+fn the_sign_of_zero_is_kept_where_redis_keeps_it() {
+    let hex = "local h = '' for i = 1, #p do h = h .. string.format('%02x', p:byte(i)) end return h";
+    let packed = |pack: &str| format!("local p = {pack} {hex}");
+    for (body, expected) in [
+        ("return cjson.encode(-0.0)".into(), "$2 -0"),
+        ("return cjson.encode({-0.0, 1})".into(), "$6 [-0,1]"),
+        ("return tostring(cjson.decode('-0'))".into(), "$2 -0"),
+        ("return tostring(cjson.decode('[-0.0]')[1])".into(), "$2 -0"),
+        (packed("cmsgpack.pack(-0.0)"), "$2 00"),
+        (packed("struct.pack('>d', -0.0)"), "$16 8000000000000000"),
+        (packed("struct.pack('>f', -0.0)"), "$8 80000000"),
+        (packed("struct.pack('<i4', -0.0)"), "$8 00000000"),
+        ("return tostring(struct.unpack('>d', string.char(128, 0, 0, 0, 0, 0, 0, 0)))".into(), "$2 -0"),
+        ("return tostring(cmsgpack.unpack(string.char(0xcb, 128, 0, 0, 0, 0, 0, 0, 0)))".into(), "$2 -0"),
+        ("return redis.call('a', -0.0)[2]".into(), "$2 -0"),
+        ("return -0.0".into(), ":0"),
+    ] as [(String, &str); 12]
+    {
+        assert_eq!(run_in(&mut scripts(), &body, usize::MAX), expected, "{body}");
+    }
+}
+
 /// Lengths, offsets and sizes that once overflowed in libraries of this kind.
 #[test]
 fn libraries_trust_no_length() {

@@ -8,10 +8,11 @@ use crate::script::convert::{ErrorReply, until_nul};
 use mlua::{RegistryKey, ffi};
 use std::os::raw::c_int;
 
-/// Values that may be on the stack when an aggregate is opened, as many as Redis finds room for.
-const MOST_HELD: c_int = 7_990;
+/// Values that Redis may have on the stack when it opens an aggregate: one for an array around it, three for a map or a
+/// set. The walk here takes no more.
+const MOST_HELD: usize = 7_994;
 /// Values one step pushes at most.
-const STEP: c_int = 8;
+const STEP: c_int = 4;
 
 /// An aggregate that is being written.
 struct Open {
@@ -33,12 +34,19 @@ enum Elements {
     Set,
 }
 
+impl Elements {
+    /// What it counts for [`MOST_HELD`].
+    fn held(self) -> usize {
+        if self == Elements::Array { 1 } else { 3 }
+    }
+}
+
 impl Stack {
     /// Writes what the last run returned and lets go of it. `protocol`: the one the script chose for itself. Returned
     /// are the error replies among it.
     pub fn write(&self, reply: &mut Reply, protocol: Protocol) -> Vec<ErrorReply> {
-        let mut writer =
-            Writer { stack: self, state: self.state, reply, protocol, errors: Vec::new(), open: Vec::new() };
+        let (state, errors, open) = (self.state, Vec::new(), Vec::new());
+        let mut writer = Writer { stack: self, state, reply, protocol, errors, open, held: 0 };
         // SAFETY: the state is alive, its memory is not limited between runs, and nothing here calls code of scripts or
         // allocates but the stack itself: no error arises. The value is taken from the place that keeps it alive only when
         // it is on the stack.
@@ -66,6 +74,8 @@ struct Writer<'a> {
     protocol: Protocol,
     errors: Vec<ErrorReply>,
     open: Vec<Open>,
+    /// The sum of [`Elements::held`].
+    held: usize,
 }
 
 impl Writer<'_> {
@@ -150,6 +160,7 @@ impl Writer<'_> {
     /// Its table is on top.
     unsafe fn close(&mut self) {
         let Some(Open { place, elements, written }) = self.open.pop() else { return };
+        self.held -= elements.held();
         match elements {
             Elements::Array => self.reply.finish_array(place, written),
             Elements::Map | Elements::MapValue => self.reply.finish_map(place, written / 2),
@@ -164,15 +175,27 @@ impl Writer<'_> {
         self.errors.push(ErrorReply { text, counted });
     }
 
-    /// Replaces what is on top of the stack above the table below it by a field of that table. Returns its type.
+    /// Pushes a field of a table in place of what is above it. Returns its type.
     ///
     /// # Safety
-    /// A table is at `place`, and there is room for a value.
-    unsafe fn field(&self, place: c_int, name: &RegistryKey) -> c_int {
+    /// A table is at `table`, and there is room for a value.
+    unsafe fn field(&self, table: c_int, name: &RegistryKey) -> c_int {
+        // SAFETY: promised by the caller.
+        unsafe {
+            ffi::lua_settop(self.state, table);
+            self.another_field(table, name)
+        }
+    }
+
+    /// The same above what is there.
+    ///
+    /// # Safety
+    /// As for [`Writer::field`].
+    unsafe fn another_field(&self, table: c_int, name: &RegistryKey) -> c_int {
         // SAFETY: promised by the caller.
         unsafe {
             ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, name.id());
-            ffi::lua_rawget(self.state, place)
+            ffi::lua_rawget(self.state, table)
         }
     }
 
@@ -185,7 +208,7 @@ impl Writer<'_> {
         // SAFETY: promised by the caller.
         unsafe {
             let table = ffi::lua_gettop(state);
-            if table >= MOST_HELD || ffi::lua_checkstack(state, STEP) == 0 {
+            if self.held > MOST_HELD || ffi::lua_checkstack(state, STEP) == 0 {
                 self.error(b"ERR reached lua stack limit".to_vec(), false);
             } else if self.field(table, &names.err) == ffi::LUA_TSTRING {
                 let text = until_nul(bytes_at(state, -1)).to_vec();
@@ -202,36 +225,36 @@ impl Writer<'_> {
                     bytes_at(state, -1).iter().map(|byte| if is_end(byte) { b' ' } else { *byte }).collect();
                 self.reply.big_number(&digits);
             } else if self.field(table, &names.verbatim_string) != ffi::LUA_TTABLE || !self.verbatim() {
-                ffi::lua_settop(state, table);
-                return self.aggregate();
+                return self.aggregate(table);
             }
             ffi::lua_settop(state, table - 1);
         }
     }
 
-    /// Opens an aggregate for the table on top.
+    /// Opens an aggregate for a table, in place of it and what is above it.
     ///
     /// # Safety
     /// As for [`Writer::value`].
-    unsafe fn aggregate(&mut self) {
+    unsafe fn aggregate(&mut self, table: c_int) {
         let (state, names) = (self.state, &self.stack.names);
         // SAFETY: promised by the caller.
         unsafe {
-            let table = ffi::lua_gettop(state);
             let (place, elements) = if self.field(table, &names.map) == ffi::LUA_TTABLE {
                 (self.reply.defer_map(), Elements::Map)
             } else if self.field(table, &names.set) == ffi::LUA_TTABLE {
                 (self.reply.defer_set(), Elements::Set)
             } else {
-                ffi::lua_settop(state, table);
-                self.open.push(Open { place: self.reply.defer_array(), elements: Elements::Array, written: 0 });
-                return;
+                (self.reply.defer_array(), Elements::Array)
             };
-            // The entries take the place of the table that names them, and the walk begins before the first.
-            ffi::lua_replace(state, table);
-            ffi::lua_settop(state, table);
-            ffi::lua_pushnil(state);
+            self.held += elements.held();
             self.open.push(Open { place, elements, written: 0 });
+            if elements != Elements::Array {
+                // The entries take the place of the table that names them, and the walk begins before the first.
+                ffi::lua_replace(state, table);
+                ffi::lua_pushnil(state);
+            } else {
+                ffi::lua_settop(state, table);
+            }
         }
     }
 
@@ -245,7 +268,7 @@ impl Writer<'_> {
         unsafe {
             let table = ffi::lua_gettop(state);
             if self.field(table, &names.format) != ffi::LUA_TSTRING
-                || self.field(table, &names.string) != ffi::LUA_TSTRING
+                || self.another_field(table, &names.string) != ffi::LUA_TSTRING
             {
                 return false;
             }

@@ -243,6 +243,15 @@ fn returned_values_nest_as_deep_as_there() {
         assert_eq!(answer.matches(mark).count(), depth, "{wrap}");
         assert!(answer.ends_with("-ERR reached lua stack limit"), "{wrap}");
     }
+    // Keys and numbers have no room either.
+    let deepest = [("return t", "*1 -ERR reached lua stack limit"), ("return {map = {a = t}}", "%1 $1 a *1 *1")];
+    for ((end, part), depth) in deepest.into_iter().zip([7994, 7991]) {
+        let body = format!("local t = {{7}} for i = 1, {depth} do t = {{t}} end {end}");
+        let answer = run_in(&mut scripts, &body, usize::MAX);
+        assert!(answer.contains(part) && answer.ends_with("-ERR reached lua stack limit"), "{end}");
+    }
+    let answer = run_in(&mut scripts, "local t = {7} for i = 1, 7993 do t = {t} end return t", usize::MAX);
+    assert!(answer.ends_with("*1 :7"));
 }
 
 /// Where Redis keeps the sign of a zero, and where not.

@@ -8,8 +8,8 @@ use crate::script::convert::{ErrorReply, until_nul};
 use mlua::{RegistryKey, ffi};
 use std::os::raw::c_int;
 
-/// Values that Redis may have on the stack when it opens an aggregate: one for an array around it, three for a map or a
-/// set. The walk here takes no more.
+/// Values that Redis may have on its stack when it writes another: one for an array around it, three for a map or a set,
+/// and one more for a key of a map. The walk here takes no more.
 const MOST_HELD: usize = 7_994;
 /// Values one step pushes at most.
 const STEP: c_int = 4;
@@ -85,9 +85,13 @@ impl Writer<'_> {
     /// There is a value, and room for [`STEP`] more.
     unsafe fn value(&mut self) {
         let state = self.state;
+        let is_key = self.open.last().is_some_and(|open| open.elements == Elements::MapValue);
         // SAFETY: promised by the caller.
         unsafe {
             match ffi::lua_type(state, -1) {
+                _ if self.held + usize::from(is_key) > MOST_HELD => {
+                    self.error(b"ERR reached lua stack limit".to_vec(), false);
+                }
                 ffi::LUA_TSTRING => self.reply.bulk(bytes_at(state, -1)),
                 ffi::LUA_TNUMBER => self.reply.integer(truncate(ffi::lua_tonumber(state, -1))),
                 ffi::LUA_TBOOLEAN => {
@@ -208,7 +212,7 @@ impl Writer<'_> {
         // SAFETY: promised by the caller.
         unsafe {
             let table = ffi::lua_gettop(state);
-            if self.held > MOST_HELD || ffi::lua_checkstack(state, STEP) == 0 {
+            if ffi::lua_checkstack(state, STEP) == 0 {
                 self.error(b"ERR reached lua stack limit".to_vec(), false);
             } else if self.field(table, &names.err) == ffi::LUA_TSTRING {
                 let text = until_nul(bytes_at(state, -1)).to_vec();

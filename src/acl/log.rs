@@ -81,7 +81,7 @@ pub struct Entry {
 }
 
 /// The log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AclLog {
     entries: VecDeque<Entry>,
     next_id: u64,

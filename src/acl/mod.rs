@@ -73,7 +73,7 @@ pub struct Defaults {
 }
 
 /// The users, and the log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Acl {
     users: Slab<(Box<[u8]>, User)>,
     by_name: BTreeMap<Box<[u8]>, UserId>,

@@ -66,8 +66,14 @@ bitflags! {
         const DENY_BLOCKING = 1 << 21;
         /// CLIENT UNBLOCK, or a pause that ended, woke it in this turn.
         const UNBLOCKED = 1 << 22;
+        /// SCRIPT DEBUG: its scripts are debugged.
+        const DEBUGS_SCRIPTS = 1 << 26;
+        /// ... on the data there is.
+        const DEBUGS_IN_SYNC = 1 << 27;
+        /// What it says goes to its debugger.
+        const IN_SESSION = 1 << 28;
         /// A replica: it is sent a snapshot and then the stream of what changes.
-        const REPLICA = 1 << 26;
+        const REPLICA = 1 << 31;
         /// Runs the commands of scripts.
         const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.
@@ -222,6 +228,8 @@ pub struct Endpoints {
     pub fd: i32,
     /// The other side is on this machine (protected mode).
     pub loopback: bool,
+    /// What is said is sealed by TLS.
+    pub tls: bool,
 }
 
 /// Sizes of buffers that the rim keeps for a client, told after each read.

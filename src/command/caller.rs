@@ -1,7 +1,7 @@
 //! What a script may ask of the server that runs it. The room of scripts knows nobody but this trait; the engine lends
 //! itself behind it for the time of one run.
 
-use super::{Args, CommandError};
+use super::{Args, CommandError, OwnedArgs};
 use crate::resp::reply::Protocol;
 
 /// Whoever runs the commands of a script.
@@ -20,4 +20,17 @@ pub trait Caller {
 
     /// Called every so many instructions. True: the script is to end here.
     fn interrupted(&mut self) -> bool;
+
+    /// Tells the client at the debugger's console something. Only where there is a debugger.
+    fn debugger_says(&mut self, _reply: Vec<u8>) {}
+
+    /// Waits for what that client says next. `None`: nothing more will come.
+    fn next_debugger_command(&mut self) -> Option<OwnedArgs> {
+        None
+    }
+
+    /// Whether a script that is debugged has run for too long since that client last said something.
+    fn is_overdue(&mut self) -> bool {
+        false
+    }
 }

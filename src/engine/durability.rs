@@ -323,6 +323,7 @@ impl Engine {
         if self.replicas.receive() {
             self.go_on_with_transfers();
         }
+        self.look_at_sessions();
         self.look_at_save();
         self.look_at_rewrite();
         if self.durability.writes_snapshot() {

@@ -12,6 +12,7 @@ mod command_page;
 pub mod commands;
 pub mod context;
 pub mod cron;
+pub mod debugging;
 pub mod durability;
 pub mod gate;
 pub mod intake;
@@ -161,6 +162,9 @@ pub struct Prepared {
 /// Why a change of directives cannot be followed: the key that is to blame and the reason for the client.
 pub type Unprepared = (Key, String);
 
+/// What a thread is to do.
+pub type Work = Box<dyn FnOnce() + Send>;
+
 /// Functions the rim lends to the engine, so that it can be run under a simulated clock.
 #[derive(Clone, Copy)]
 pub struct Senses {
@@ -176,6 +180,11 @@ pub struct Senses {
     pub purge_memory: fn(),
     /// Serves the clients other than the one whose script is running, once and without waiting.
     pub serve_others: fn(&mut Engine),
+    /// Waits until a client has sent something and appends it, past the runtime; the others are served meanwhile. False:
+    /// nothing more will come.
+    pub receive: fn(&mut Engine, ClientIndex, &mut Vec<u8>) -> bool,
+    /// Runs something on a thread of this name. Errors: the reason why there is none.
+    pub spawn: fn(&str, Work) -> Result<(), String>,
     /// Holds the whole server for this long (DEBUG SLEEP).
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,
@@ -280,6 +289,8 @@ pub struct Engine {
     pub debug: commands::debug::Switches,
     /// Scripts and functions.
     pub scripting: scripting::Scripting,
+    /// Scripts that are debugged elsewhere.
+    pub sessions: debugging::Sessions,
     effects: Effects,
     /// Keys on their way to other servers.
     pub migrations: migration::Migrations,
@@ -342,6 +353,7 @@ impl Engine {
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             scripting,
+            sessions: debugging::Sessions::default(),
             effects: Effects::default(),
             migrations: migration::Migrations::default(),
             durability: durability::Durability::new(files.disk, files.notify, facts_started_at),
@@ -435,6 +447,7 @@ impl Engine {
     fn detach(&mut self, index: ClientIndex) {
         self.release_blocked(index);
         self.forget_watches(index);
+        self.sessions.forget(index);
         self.forget_subscriptions(index);
         self.tracking_off(index);
         self.monitors.retain(|&other| other != index);

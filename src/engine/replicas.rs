@@ -89,12 +89,8 @@ impl Engine {
     /// Takes more of the snapshots that are on their way, as far as the replicas' sockets have taken what was there.
     #[cold]
     pub(super) fn go_on_with_transfers(&mut self) {
-        let receiving: Vec<_> = self
-            .replicas
-            .iter()
-            .filter(|replica| replica.stage != Stage::Online)
-            .map(|replica| replica.client)
-            .collect();
+        let receiving: Vec<_> =
+            self.replicas.iter().filter(|replica| replica.snapshot.is_some()).map(|replica| replica.client).collect();
         for id in receiving {
             let Some(index) = self.client_by_id(id) else { continue };
             while self.clients[index].output_bytes() < MOST_WAITING_BYTES && self.take_piece(index) {}
@@ -106,15 +102,7 @@ impl Engine {
         let id = self.clients[index].id;
         let Some(replica) = self.replicas.iter_mut().find(|replica| replica.client == id) else { return false };
         let Some(transfer) = &replica.snapshot else { return false };
-        let piece = match transfer.take() {
-            Ok(Some(piece)) => piece,
-            Ok(None) => return false,
-            Err(()) => {
-                tracing::warn!("The snapshot for a replica could not be made");
-                self.close(index, false);
-                return false;
-            }
-        };
+        let Some(piece) = transfer.take() else { return false };
         let begins = replica.stage == Stage::Waiting && !replica.mark.is_empty();
         replica.stage = Stage::Receiving;
         let out = &mut self.clients[index].out;
@@ -124,21 +112,37 @@ impl Engine {
         match piece {
             Piece::Length(bytes) => out.raw(format!("${bytes}\r\n").as_bytes()),
             Piece::Block(block) => out.raw(&block),
+            Piece::Broken => {
+                tracing::warn!("The snapshot for a replica could not be made");
+                self.close(index, false);
+                return false;
+            }
             Piece::End => {
                 out.raw(replica.mark.as_bytes());
-                out.raw(&std::mem::take(&mut replica.pending));
-                replica.stage = Stage::Online;
+                replica.stage = Stage::Marking;
                 replica.snapshot = None;
-                let only_snapshot = replica.announced.only_snapshot;
-                tracing::info!("Synchronization with replica {} succeeded", self.clients[index].endpoints.peer);
+                let (only_snapshot, marked) = (replica.announced.only_snapshot, !replica.mark.is_empty());
                 self.end_transfer();
                 if only_snapshot {
                     self.close(index, true);
+                } else if !marked {
+                    self.begin_stream(index);
                 }
             }
         }
         self.mark_dirty(index);
         true
+    }
+
+    /// A replica has found the end of its snapshot, or knew it beforehand: what has changed meanwhile goes out.
+    pub(super) fn begin_stream(&mut self, index: ClientIndex) {
+        let id = self.clients[index].id;
+        let marking = |replica: &&mut Replica<Transfer>| replica.client == id && replica.stage == Stage::Marking;
+        let Some(replica) = self.replicas.iter_mut().find(marking) else { return };
+        replica.stage = Stage::Online;
+        self.clients[index].out.raw(&std::mem::take(&mut replica.pending));
+        tracing::info!("Synchronization with replica {} succeeded", self.clients[index].endpoints.peer);
+        self.mark_dirty(index);
     }
 
     fn end_transfer(&mut self) {

@@ -19,7 +19,10 @@ impl Engine {
         let client = &mut self.clients[index];
         client.active_at = now;
         let mark = client.out.mark();
-        if client.flags.contains(ClientFlags::REPLY_SKIP_NEXT) {
+        if client.flags.intersects(ClientFlags::REPLY_SKIP_NEXT | ClientFlags::IN_SESSION) {
+            if client.flags.contains(ClientFlags::IN_SESSION) {
+                return self.tell_session(index, args);
+            }
             client.flags.remove(ClientFlags::REPLY_SKIP_NEXT);
             client.flags.insert(ClientFlags::REPLY_SKIP);
         }

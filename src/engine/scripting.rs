@@ -4,6 +4,7 @@
 //! A script that runs for longer than `busy-reply-threshold` lets the rim serve the other clients in between; the gate
 //! answers them BUSY, but for the few commands that may end it.
 
+use super::debugging::Console;
 use super::propagate::Readers;
 use super::table::CommandId;
 use super::{ClientIndex, Engine};
@@ -75,6 +76,8 @@ pub struct Running {
     killed: bool,
     /// Who is to repeat what it writes.
     repeated_by: Readers,
+    /// When its debugger last let it go on.
+    resumed_ns: u64,
     /// Its caller's request, once others are served while it runs.
     busy: Option<OwnedArgs>,
 }
@@ -86,6 +89,10 @@ pub struct Scripting {
     /// The client that scripts run their commands as.
     client: Option<ClientIndex>,
     running: Option<Running>,
+    /// Where the client is that debugs the script.
+    pub(super) console: Option<Box<dyn Console>>,
+    /// That client was told the end of the session.
+    pub(super) said_end: bool,
     /// The last command found memory above `maxmemory` and nothing to evict.
     pub(super) out_of_memory: bool,
 }
@@ -97,7 +104,7 @@ impl Scripting {
         const MOST_BYTES: u64 = 4 << 30;
         let memory_bytes = (total_memory / 4).clamp(LEAST_BYTES, MOST_BYTES) as usize;
         let host = Rc::new(RefCell::new(Scripts::new(memory_bytes, old_api)?));
-        Ok(Scripting { host, client: None, running: None, out_of_memory: false })
+        Ok(Scripting { host, client: None, running: None, console: None, said_end: false, out_of_memory: false })
     }
 
     /// Clients that are only there for scripts.
@@ -108,6 +115,11 @@ impl Scripting {
     /// Whether a script is running.
     pub fn is_running(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// Whether the script that is running is to end.
+    pub(super) fn is_killed(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.killed)
     }
 
     /// What other clients are answered, if a script has been running for too long.
@@ -137,6 +149,22 @@ impl Engine {
         }
     }
 
+    /// Whether the script that is running is to end.
+    pub fn script_is_killed(&self) -> bool {
+        self.scripting.is_killed()
+    }
+
+    /// Does something in the middle of a script that serves the other clients: what belongs to the script's caller waits
+    /// until then.
+    pub(super) fn serving_others<T>(&mut self, act: impl FnOnce(&mut Engine) -> T) -> T {
+        let caller = self.running.take();
+        let messages = std::mem::take(&mut self.own_messages);
+        let done = act(self);
+        self.own_messages = messages;
+        self.running = caller;
+        done
+    }
+
     /// Who called the running script.
     pub fn script_caller(&self) -> Option<ClientIndex> {
         self.scripting.running.as_ref().map(|running| running.caller)
@@ -160,10 +188,7 @@ impl Engine {
         let named = args.get(1)?;
         let flags = match self.table.get(id).meta.name {
             "fcall" | "fcall_ro" => return host.libraries.function(named).map(|function| function.flags),
-            "eval" | "eval_ro" => match host.find(&crate::script::name_of(named)) {
-                Some(script) => script.flags,
-                None => crate::script::declared_flags(named)?,
-            },
+            "eval" | "eval_ro" => crate::script::declared_flags(named)?,
             _ => host.find(named)?.flags,
         };
         (!flags.has(ScriptFlags::UNDECLARED)).then_some(flags)
@@ -229,6 +254,7 @@ impl Engine {
             read: false,
             killed: false,
             repeated_by: Readers::all(),
+            resumed_ns: self.clock_ns,
             busy: None,
         });
         let host = self.scripting.host.clone();
@@ -236,8 +262,14 @@ impl Engine {
         let (names, rest) = (args.from(3).first(keys), args.from(3 + keys));
         let mut call = ScriptCall { engine: self, client: index, args };
         let returned = match &runnable {
-            Runnable::Script(script) => host.eval(script, names.iter(), rest.iter(), &mut call),
-            Runnable::Function(function) => host.call(function, names.iter(), rest.iter(), &mut call),
+            Runnable::Script(script) if call.engine.scripting.console.is_some() => {
+                let (returned, last) = host.debug(script, args.at(1), names, rest, &mut call);
+                self.clients[caller].out.raw(&last);
+                self.scripting.said_end = true;
+                returned
+            }
+            Runnable::Script(script) => host.eval(script, names, rest, &mut call),
+            Runnable::Function(function) => host.call(function, names, rest, &mut call),
         };
         let read = self.scripting.running.take().is_some_and(|running| running.read);
         if read && self.tracking.is_active() {
@@ -433,6 +465,9 @@ impl Caller for ScriptCall<'_> {
 
     fn interrupted(&mut self) -> bool {
         let engine = &mut *self.engine;
+        if engine.scripting.console.as_ref().is_some_and(|console| console.is_gone()) {
+            return true;
+        }
         let threshold_ms = engine.config.integer(Key::BusyReplyThreshold);
         let now_ns = (engine.senses.monotonic_ns)();
         let Some(running) = &mut engine.scripting.running else { return false };
@@ -449,13 +484,35 @@ impl Caller for ScriptCall<'_> {
             );
             running.busy = Some(self.args.to_owned());
         }
-        // What belongs to the script's caller waits until the others are served.
-        let caller = engine.running.take();
-        let messages = std::mem::take(&mut engine.own_messages);
-        (engine.senses.serve_others)(engine);
-        engine.own_messages = messages;
-        engine.running = caller;
-        engine.scripting.running.as_ref().is_some_and(|running| running.killed)
+        let serve = engine.senses.serve_others;
+        engine.serving_others(serve);
+        engine.scripting.is_killed()
+    }
+
+    fn debugger_says(&mut self, reply: Vec<u8>) {
+        self.engine.at_console(|console, engine| console.say(engine, reply));
+    }
+
+    fn next_debugger_command(&mut self) -> Option<OwnedArgs> {
+        let request = self.args;
+        if let Some(running) = &mut self.engine.scripting.running {
+            running.busy.get_or_insert_with(|| request.to_owned());
+        }
+        let command = self.engine.at_console(|console, engine| console.next(engine)).flatten();
+        let now_ns = (self.engine.senses.monotonic_ns)();
+        if let Some(running) = &mut self.engine.scripting.running {
+            running.resumed_ns = now_ns;
+        }
+        command
+    }
+
+    fn is_overdue(&mut self) -> bool {
+        const DEFAULT_MS: u64 = 5000;
+        let threshold_ms = self.engine.config.integer(Key::BusyReplyThreshold);
+        let most_ms = u64::try_from(threshold_ms).ok().filter(|&ms| ms > 0).unwrap_or(DEFAULT_MS);
+        let now_ns = (self.engine.senses.monotonic_ns)();
+        let running = self.engine.scripting.running.as_ref();
+        running.is_some_and(|running| now_ns.saturating_sub(running.resumed_ns) / 1_000_000 >= most_ms)
     }
 }
 

@@ -156,6 +156,11 @@ impl Keyspace {
         self.dbs.clone()
     }
 
+    /// Takes these databases in place of those there are.
+    pub fn replace_databases(&mut self, databases: Vec<Table<Object>>) {
+        self.dbs = databases;
+    }
+
     /// Sum of all databases' keys.
     pub fn total_keys(&self) -> usize {
         self.dbs.iter().map(Table::len).sum()

@@ -49,6 +49,9 @@ pub enum Stage {
     Waiting,
     /// It is being sent its snapshot.
     Receiving,
+    /// It has got its snapshot, but only it can tell where that ended: what changes waits until it says that it has
+    /// found the mark.
+    Marking,
     /// It is sent what changes.
     Online,
 }
@@ -59,7 +62,7 @@ impl Stage {
         match self {
             Stage::Waiting => "wait_bgsave",
             Stage::Receiving => "send_bulk",
-            Stage::Online => "online",
+            Stage::Marking | Stage::Online => "online",
         }
     }
 }
@@ -105,7 +108,7 @@ impl<T> Replicas<T> {
     /// Whether any is still without its whole snapshot.
     #[inline]
     pub fn receive(&self) -> bool {
-        self.all.iter().any(|replica| replica.stage != Stage::Online)
+        self.all.iter().any(|replica| replica.snapshot.is_some())
     }
 
     /// All of them, in the order they came.
@@ -159,8 +162,10 @@ mod tests {
         };
         replicas.add(replica(1));
         replicas.add(replica(2));
-        assert!(replicas.receive() && !replicas.is_empty());
-        replicas.iter_mut().for_each(|replica| replica.stage = Stage::Online);
+        assert!(!replicas.receive() && !replicas.is_empty());
+        replicas.iter_mut().for_each(|replica| replica.snapshot = Some(()));
+        assert!(replicas.receive());
+        replicas.iter_mut().for_each(|replica| replica.snapshot = None);
         assert!(!replicas.receive());
         assert!(replicas.remove(ClientId(3)).is_none());
         assert_eq!(replicas.remove(ClientId(1)).map(|replica| replica.client), Some(ClientId(1)));

@@ -1,17 +1,13 @@
 //! `redis.*`: what a script can ask of the server. Everything about data goes through the [`Caller`] of the run.
 
 use super::arguments::{Arguments, as_number, as_string, truncate};
-use super::convert::reply_to_value;
+use super::debugger;
 use super::failure::{Failure, error_table, error_text};
 use super::functions::register_function;
 use super::libraries::define;
 use super::vm::{CALLER, Shared};
-use crate::base::num::format_f64_17g;
-use crate::command::Args;
-use crate::resp::parser::Span;
 use crate::resp::reply::Protocol;
-use mlua::{FromLua, Lua, Table, Value, Variadic};
-use std::cell::RefCell;
+use mlua::{Lua, Table, Value};
 use std::rc::Rc;
 
 /// Version of the server whose interface this is.
@@ -21,90 +17,12 @@ const REDIS_VERSION_NUM: u32 = 0x0007_000f;
 const REPL_AOF: i64 = 1;
 const REPL_REPLICA: i64 = 2;
 
-/// The words of one command, as they were given to `redis.call`.
-#[derive(Debug, Default)]
-pub struct Words {
-    bytes: Vec<u8>,
-    spans: Vec<Span>,
-    /// One of them was no word.
-    bad: bool,
-}
-
-thread_local! {
-    /// The words of the call that is being taken apart: each is copied as it comes, so that no call holds a reference
-    /// into the interpreter for every one of its arguments.
-    static WORDS: RefCell<Words> = RefCell::default();
-}
-
-/// One argument of `redis.call`; what it said is in `WORDS`.
-struct Word;
-
-impl FromLua for Word {
-    fn from_lua(value: Value, lua: &Lua) -> mlua::Result<Word> {
-        WORDS.with_borrow_mut(|words| match &value {
-            Value::String(text) => words.push(&text.as_bytes()),
-            Value::Integer(number) => words.push_number(*number as f64),
-            Value::Number(number) => words.push_number(*number),
-            other => match as_string(lua, other) {
-                Ok(Some(text)) => words.push(&text.as_bytes()),
-                _ => words.bad = true,
-            },
-        });
-        Ok(Word)
-    }
-}
-
-impl Words {
-    fn push(&mut self, word: &[u8]) {
-        self.spans.push(Span { start: self.bytes.len(), len: word.len() });
-        self.bytes.extend_from_slice(word);
-    }
-
-    fn clear(&mut self) {
-        const KEPT_BYTES: usize = 64 * 1024;
-        self.bad = false;
-        self.bytes.clear();
-        self.spans.clear();
-        self.bytes.shrink_to(KEPT_BYTES);
-        self.spans.shrink_to(KEPT_BYTES / size_of::<Span>());
-    }
-
-    fn as_args(&self) -> Args<'_> {
-        Args::new(&self.bytes, &self.spans)
-    }
-
-    fn push_number(&mut self, number: f64) {
-        const EXACT: f64 = 1e15;
-        if number.abs() < EXACT && number.fract() == 0.0 && !(number == 0.0 && number.is_sign_negative()) {
-            self.push(itoa::Buffer::new().format(number as i64).as_bytes());
-        } else {
-            self.push(format_f64_17g(number).as_bytes());
-        }
-    }
-}
-
-/// Does something with the words of a call. Errors: a sentence for the script.
-fn with_words<T>(act: impl FnOnce(Args<'_>) -> T) -> Result<T, &'static str> {
-    // Taken out for the time, so that whatever runs meanwhile finds an empty place.
-    let mut words = WORDS.take();
-    let done = if words.bad {
-        Err("Lua redis lib command arguments must be strings or integers")
-    } else if words.spans.is_empty() {
-        Err("Please specify at least one argument for this redis lib call")
-    } else {
-        Ok(act(words.as_args()))
-    };
-    words.clear();
-    WORDS.set(words);
-    done
-}
-
 /// Adds `redis`, `library` (what is called `redis` while a function library is loaded) and the functions that replace
 /// some of Lua's own to the table of native functions.
 pub fn install(lua: &Lua, native: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
     let redis = lua.create_table()?;
     common(lua, &redis)?;
-    commands(lua, &redis, shared)?;
+    super::raw::install(lua, &redis, shared.old_api)?;
     replies(lua, &redis)?;
     settings(lua, &redis, shared)?;
     random(lua, native, shared)?;
@@ -156,24 +74,6 @@ fn log(lua: &Lua, args: &Arguments<'_>) -> mlua::Result<()> {
     Ok(())
 }
 
-fn commands(lua: &Lua, redis: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
-    for (name, raises) in [("call", true), ("pcall", false)] {
-        let shared = shared.clone();
-        let function = lua.create_function(move |lua, _: Variadic<Word>| call(lua, &shared, raises))?;
-        redis.raw_set(name, function)?;
-    }
-    let check = lua.create_function(|_, _: Variadic<Word>| {
-        if let Err(error) = inside("redis.acl_check_cmd") {
-            WORDS.with_borrow_mut(Words::clear);
-            return Err(error);
-        }
-        with_words(|words| CALLER.with(|caller| caller.may_run(words)))
-            .map_err(Failure::reply)?
-            .ok_or_else(|| Failure::reply("Invalid command passed to redis.acl_check_cmd()"))
-    })?;
-    redis.raw_set("acl_check_cmd", check)
-}
-
 /// Some functions make sense only while a script runs.
 fn inside(name: &str) -> mlua::Result<()> {
     if CALLER.is_set() {
@@ -182,36 +82,13 @@ fn inside(name: &str) -> mlua::Result<()> {
     Err(Failure::reply(format!("{name} can only be called inside a script invocation")))
 }
 
-fn call(lua: &Lua, shared: &Shared, raises: bool) -> mlua::Result<Value> {
-    if let Err(error) = inside("redis.call/pcall") {
-        WORDS.with_borrow_mut(Words::clear);
-        return Err(error);
-    }
-    let fail = |text: Vec<u8>, counted: bool| match raises {
-        true => Err(Failure::Reply { text, counted }.into()),
-        false => error_table(lua, &text, counted),
-    };
-    let called = with_words(|words| {
-        CALLER.with(|caller| match caller.call(words) {
-            Ok(reply) if raises && reply.first() == Some(&b'-') => {
-                let end = memchr::memchr(b'\r', reply).unwrap_or(reply.len());
-                fail(error_text(&reply[..end]), true)
-            }
-            // The reply is in memory already, so what becomes of it is not held to the limit.
-            Ok(reply) => shared.without_limit(lua, || reply_to_value(lua, reply)),
-            Err(refusal) => fail(error_text(&[b"-", refusal.text()].concat()), true),
-        })
-    });
-    called.unwrap_or_else(|message| fail(error_text(message.as_bytes()), false))
-}
-
 fn replies(lua: &Lua, redis: &Table) -> mlua::Result<()> {
     define(lua, redis, "sha1hex", |lua, args| {
         if args.len() != 1 {
             return Err(Failure::reply("wrong number of arguments"));
         }
         let text = as_string(lua, args.value(1))?;
-        let digest = text.map_or_else(|| super::sha1_hex(b""), |text| super::sha1_hex(&text.as_bytes()));
+        let digest = text.map_or_else(|| super::name_of(b""), |text| super::name_of(&text.as_bytes()));
         lua.create_string(digest)
     })?;
     let one_string = |args: &Arguments<'_>| match args.value(1) {
@@ -272,9 +149,11 @@ fn settings(lua: &Lua, redis: &Table, shared: &Rc<Shared>) -> mlua::Result<()> {
     if !shared.has_libraries {
         // Scripts are always repeated command by command.
         define(lua, redis, "replicate_commands", |_, _| Ok(true))?;
-        // Without a debugger there is nobody to stop for or to talk to.
-        define(lua, redis, "breakpoint", |_, _| Ok(false))?;
-        define(lua, redis, "debug", |_, _| Ok(()))?;
+        define(lua, redis, "breakpoint", |_, _| Ok(debugger::breakpoint()))?;
+        define(lua, redis, "debug", |_, args| {
+            debugger::log(args.iter());
+            Ok(())
+        })?;
     }
     Ok(())
 }

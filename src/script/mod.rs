@@ -10,6 +10,7 @@
 mod api;
 mod arguments;
 mod convert;
+mod debugger;
 mod entries;
 mod failure;
 mod flags;
@@ -17,6 +18,7 @@ mod functions;
 mod fuzz;
 mod libraries;
 mod random;
+mod raw;
 #[cfg(test)]
 mod tests;
 mod vm;
@@ -26,12 +28,13 @@ pub use flags::ScriptFlags;
 pub use functions::{Libraries, Library, Registered};
 pub use fuzz::fuzz_libraries;
 
-use crate::command::Caller;
+use crate::command::{Args, Caller};
 use crate::resp::reply::{Protocol, Reply};
 use mlua::Value;
 use random::Random48;
 use sha1::{Digest, Sha1};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use vm::{Kept, Vm, VmOptions};
 
@@ -49,10 +52,10 @@ pub struct Script {
     function: Kept,
 }
 
-/// What a script returned, or the error that ended it, until it is written.
+/// How a script ended, until what it returned is written, which its interpreter keeps; or the error that ended it.
 #[derive(Debug)]
 pub struct Returned {
-    result: Result<Value, Value>,
+    result: Result<(), Value>,
     by_function: bool,
 }
 
@@ -62,27 +65,46 @@ pub struct Scripts {
     old_api: bool,
     random: Rc<Random48>,
     evals: Vm,
-    cache: HashMap<ScriptName, Rc<Script>>,
+    cache: HashMap<ScriptName, Rc<Script>, BuildHasherDefault<NameHasher>>,
     calls: Vm,
     /// The function libraries.
     pub libraries: Libraries,
 }
 
-/// The name of a script by its text.
-pub fn name_of(body: &[u8]) -> ScriptName {
+/// Hashes names of scripts, which are digests: a few of their bytes tell as much as all.
+#[derive(Debug, Default, Clone, Copy)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, name: &[u8]) {
+        // Odd, with bits everywhere: the digits' own are few.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        if let Some(first) = name.first_chunk() {
+            self.0 = (self.0 ^ u64::from_le_bytes(*first)).wrapping_mul(SPREAD);
+        }
+    }
+
+    // The length, which all have in common.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
+/// The name of a script by its text: its SHA-1 in hexadecimal digits.
+fn name_of(body: &[u8]) -> ScriptName {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut name = [0; 40];
-    name.copy_from_slice(sha1_hex(body).as_bytes());
+    for (digits, byte) in name.chunks_exact_mut(2).zip(Sha1::digest(body)) {
+        digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
     name
 }
 
 /// The flags a script's text declares, or that it declares none. `None`: its first line cannot be read.
 pub fn declared_flags(body: &[u8]) -> Option<ScriptFlags> {
     flags::declared(body).ok().map(|(flags, _)| flags)
-}
-
-/// SHA-1 in hexadecimal digits.
-fn sha1_hex(text: &[u8]) -> String {
-    Sha1::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Scripts {
@@ -97,17 +119,17 @@ impl Scripts {
             old_api,
             random: random.clone(),
             evals: Vm::new(options, random.clone()).map_err(|error| error.to_string())?,
-            cache: HashMap::new(),
+            cache: HashMap::default(),
             calls: Vm::new(of_libraries, random).map_err(|error| error.to_string())?,
             libraries: Libraries::default(),
         })
     }
 
     /// The script with this name in any case.
-    pub fn find(&self, name: &[u8]) -> Option<Rc<Script>> {
+    pub fn find(&self, name: &[u8]) -> Option<&Rc<Script>> {
         let mut lower: ScriptName = name.try_into().ok()?;
         lower.make_ascii_lowercase();
-        self.cache.get(&lower).cloned()
+        self.cache.get(&lower)
     }
 
     /// The script of a text, compiled if it is new. Errors: a sentence for the client.
@@ -138,23 +160,30 @@ impl Scripts {
     }
 
     /// Runs a script.
-    pub fn eval<'i>(
-        &self,
-        script: &Script,
-        keys: impl ExactSizeIterator<Item = &'i [u8]>,
-        arguments: impl ExactSizeIterator<Item = &'i [u8]>,
-        caller: &mut dyn Caller,
-    ) -> Returned {
+    pub fn eval(&self, script: &Script, keys: Args<'_>, arguments: Args<'_>, caller: &mut dyn Caller) -> Returned {
         let result = self.evals.run(&script.function, keys, arguments, true, caller);
         Returned { result, by_function: false }
     }
 
+    /// Runs the script of a text under the debugger. Returned is also what the client at its console is still to be told.
+    pub fn debug(
+        &self,
+        script: &Script,
+        body: &[u8],
+        keys: Args<'_>,
+        arguments: Args<'_>,
+        caller: &mut dyn Caller,
+    ) -> (Returned, Vec<u8>) {
+        let (result, last) = self.evals.debug(body, &script.function, keys, arguments, caller);
+        (Returned { result, by_function: false }, last)
+    }
+
     /// Runs a function.
-    pub fn call<'i>(
+    pub fn call(
         &self,
         function: &Registered,
-        keys: impl ExactSizeIterator<Item = &'i [u8]>,
-        arguments: impl ExactSizeIterator<Item = &'i [u8]>,
+        keys: Args<'_>,
+        arguments: Args<'_>,
         caller: &mut dyn Caller,
     ) -> Returned {
         let result = self.calls.run(&function.callback, keys, arguments, false, caller);
@@ -170,10 +199,10 @@ impl Scripts {
         protocol: Protocol,
         reply: &mut Reply,
     ) -> Result<Vec<ErrorReply>, ErrorReply> {
-        let lua = if returned.by_function { self.calls.lua() } else { self.evals.lua() };
+        let vm = if returned.by_function { &self.calls } else { &self.evals };
         match returned.result {
-            Ok(value) => Ok(convert::value_to_reply(lua, &value, reply, protocol)),
-            Err(value) => Err(convert::error_to_reply(lua, &value, &name())),
+            Ok(()) => Ok(vm.write(reply, protocol)),
+            Err(value) => Err(convert::error_to_reply(vm.lua(), &value, &name())),
         }
     }
 

@@ -376,19 +376,9 @@ if native.library then
   setmetatable(while_loading, { __index = missing })
 end
 
-local function run(call, keys, arguments)
-  if keys then
-    return xpcall(function()
-      return (call(keys, arguments))
-    end, handler)
-  end
-  return xpcall(call, handler)
-end
-
 return {
   globals = globals,
   real = real,
-  run = run,
   load_library = function(call)
     gate.__index = while_loading
     local succeeded, value = pcall(call)

@@ -1,7 +1,7 @@
 //! Scripts against a caller that answers each command with its own words, and attempts to leave the sandbox.
 
 use super::*;
-use crate::command::{Args, CommandError};
+use crate::command::{Args, CommandError, OwnedArgs};
 
 /// Echoes a command as an array of its words; `fail` answers an error, `refuse` is refused.
 #[derive(Default)]
@@ -57,8 +57,8 @@ fn run_in(scripts: &mut Scripts, body: &str, patience: usize) -> String {
         Err(sentence) => return format!("-ERR {}", String::from_utf8_lossy(&sentence)),
     };
     let mut caller = Echo { patience, ..Echo::default() };
-    let keys: [&[u8]; 1] = [b"key"];
-    let returned = scripts.eval(&script, keys.into_iter(), std::iter::empty(), &mut caller);
+    let keys = OwnedArgs::from_parts([&b"key"[..]].into_iter());
+    let returned = scripts.eval(&script, keys.as_args(), Args::new(&[], &[]), &mut caller);
     let protocol = caller.reply.protocol();
     let mut reply = Reply::new(Protocol::Resp3);
     match scripts.write(returned, || "sha".into(), protocol, &mut reply) {
@@ -231,6 +231,53 @@ fn deep_nesting_is_bounded_everywhere() {
     }
 }
 
+/// As many as Redis writes before it finds no room on its stack.
+#[test]
+fn returned_values_nest_as_deep_as_there() {
+    let mut scripts = scripts();
+    for (wrap, mark, depth) in
+        [("{t}", "*1", 7995), ("{map = {a = t}}", "%1", 2665), ("{set = {[t] = true}}", "~1", 2665)]
+    {
+        let body = format!("local t = {{}} for i = 1, 100000 do t = {wrap} end return t");
+        let answer = run_in(&mut scripts, &body, usize::MAX);
+        assert_eq!(answer.matches(mark).count(), depth, "{wrap}");
+        assert!(answer.ends_with("-ERR reached lua stack limit"), "{wrap}");
+    }
+    // Keys and numbers have no room either.
+    let deepest = [("return t", "*1 -ERR reached lua stack limit"), ("return {map = {a = t}}", "%1 $1 a *1 *1")];
+    for ((end, part), depth) in deepest.into_iter().zip([7994, 7991]) {
+        let body = format!("local t = {{7}} for i = 1, {depth} do t = {{t}} end {end}");
+        let answer = run_in(&mut scripts, &body, usize::MAX);
+        assert!(answer.contains(part) && answer.ends_with("-ERR reached lua stack limit"), "{end}");
+    }
+    let answer = run_in(&mut scripts, "local t = {7} for i = 1, 7993 do t = {t} end return t", usize::MAX);
+    assert!(answer.ends_with("*1 :7"));
+}
+
+/// Where Redis keeps the sign of a zero, and where not.
+#[test]
+fn the_sign_of_zero_is_kept_where_redis_keeps_it() {
+    let hex = "local h = '' for i = 1, #p do h = h .. string.format('%02x', p:byte(i)) end return h";
+    let packed = |pack: &str| format!("local p = {pack} {hex}");
+    for (body, expected) in [
+        ("return cjson.encode(-0.0)".into(), "$2 -0"),
+        ("return cjson.encode({-0.0, 1})".into(), "$6 [-0,1]"),
+        ("return tostring(cjson.decode('-0'))".into(), "$2 -0"),
+        ("return tostring(cjson.decode('[-0.0]')[1])".into(), "$2 -0"),
+        (packed("cmsgpack.pack(-0.0)"), "$2 00"),
+        (packed("struct.pack('>d', -0.0)"), "$16 8000000000000000"),
+        (packed("struct.pack('>f', -0.0)"), "$8 80000000"),
+        (packed("struct.pack('<i4', -0.0)"), "$8 00000000"),
+        ("return tostring(struct.unpack('>d', string.char(128, 0, 0, 0, 0, 0, 0, 0)))".into(), "$2 -0"),
+        ("return tostring(cmsgpack.unpack(string.char(0xcb, 128, 0, 0, 0, 0, 0, 0, 0)))".into(), "$2 -0"),
+        ("return redis.call('a', -0.0)[2]".into(), "$2 -0"),
+        ("return -0.0".into(), ":0"),
+    ] as [(String, &str); 12]
+    {
+        assert_eq!(run_in(&mut scripts(), &body, usize::MAX), expected, "{body}");
+    }
+}
+
 /// Lengths, offsets and sizes that once overflowed in libraries of this kind.
 #[test]
 fn libraries_trust_no_length() {
@@ -304,6 +351,60 @@ fn coroutines_and_collections_leave_nothing_dangling() {
     assert_eq!(run_in(&mut scripts, "return 1", usize::MAX), ":1");
 }
 
+/// With the withdrawn interfaces a script can have its own code run by the collector, in the middle of anything.
+#[test]
+fn code_that_the_collector_runs_disturbs_no_reply() {
+    let mut scripts = Scripts::new(MEMORY, true).unwrap();
+    let body = "local ran = 0
+        for i = 1, 3000 do
+          local proxy = newproxy(true)
+          getmetatable(proxy).__gc = function() ran = ran + 1 redis.call('other', string.rep('y', 500)) redis.pcall('refuse') end
+          proxy = nil
+          local words = redis.call('echo', 'a' .. i, string.rep('b', 300))
+          if words[2] ~= 'a' .. i or words[3] ~= string.rep('b', 300) then return 'a reply was disturbed' end
+          if redis.pcall('fail').err ~= 'WRONGTYPE of value' then return 'an error was disturbed' end
+        end
+        return ran > 1000";
+    assert_eq!(run_in(&mut scripts, body, usize::MAX), ":1");
+    // What it raises ends the script that is running then, and nothing else.
+    let body = "for i = 1, 1000 do
+          local proxy = newproxy(true)
+          getmetatable(proxy).__gc = function() error('late') end
+          proxy = nil
+          pcall(redis.call, 'echo', string.rep('b', 300))
+        end";
+    for _ in 0..3 {
+        run_in(&mut scripts, body, usize::MAX);
+    }
+    let works = |_| run_in(&mut scripts, "return redis.call('echo')", usize::MAX) == "*1 $4 echo";
+    assert!((0..5000).any(works), "the interpreter has recovered");
+}
+
+#[test]
+fn large_and_wide_replies_become_values_and_replies_again() {
+    check(&[
+        ("local r = redis.call('echo', string.rep('x', 300000)) return {#r, #r[2]}", "*2 :2 :300000"),
+        (
+            "local w = {} for i = 1, 7000 do w[i] = i end local r = redis.call(unpack(w)) return {#r, r[7000]}",
+            "*2 :7000 $4 7000",
+        ),
+        ("return redis.pcall({})", "-ERR Lua redis lib command arguments must be strings or integers"),
+        ("return redis.pcall()", "-ERR Please specify at least one argument for this redis lib call"),
+        ("return redis.call('raw', '*2\\r\\n-ERR in it\\r\\n*1\\r\\n$1\\r\\nx\\r\\n')", "*2 -ERR in it *1 $1 x"),
+        ("return {map = {[{1, 2}] = {map = {a = {set = {b = true}}}}}}", "%1 *2 :1 :2 %1 $1 a ~1 $1 b"),
+    ]);
+}
+
+/// Lua itself would wait until there is no room for the next.
+#[test]
+fn what_a_script_leaves_is_collected_before_the_memory_is_full() {
+    let mut scripts = scripts();
+    let body = "local t = {} for i = 1, 700 do t[i] = string.rep('x', 60000 + i) end return #t";
+    for _ in 0..5 {
+        assert_eq!(run_in(&mut scripts, body, usize::MAX), ":700");
+    }
+}
+
 #[test]
 fn json_goes_there_and_back() {
     check(&[
@@ -338,8 +439,8 @@ fn functions_are_loaded_whole_or_not_at_all() {
     assert!(load("#!lua name=b\nwhile true do end").unwrap_err().contains("FUNCTION LOAD timeout"));
     assert!(load("#!lua name=b\nx = 1").unwrap_err().contains("Attempt to modify a readonly table"));
     let function = scripts.libraries.function(b"F").unwrap();
-    let keys: [&[u8]; 1] = [b"key"];
-    let returned = scripts.call(&function, keys.into_iter(), std::iter::empty(), &mut Echo::default());
+    let keys = OwnedArgs::from_parts([&b"key"[..]].into_iter());
+    let returned = scripts.call(&function, keys.as_args(), Args::new(&[], &[]), &mut Echo::default());
     let mut reply = Reply::new(Protocol::Resp2);
     assert!(scripts.write(returned, || "f".into(), Protocol::Resp2, &mut reply).is_ok());
     assert_eq!(reply.as_slice(), b"$3\r\nkey\r\n");

@@ -4,12 +4,15 @@
 //! and functions that need it say so. The interpreter counts what it allocates, and past the limit a script is told that
 //! there is no memory.
 
+use super::convert::ErrorReply;
 use super::failure::Failure;
 use super::functions::Draft;
 use super::random::Random48;
-use super::{api, libraries};
-use crate::command::Caller;
-use mlua::debug::Debug;
+use super::raw::Stack;
+use super::{api, debugger, libraries};
+use crate::command::{Args, Caller};
+use crate::resp::reply::{Protocol, Reply};
+use mlua::debug::{Debug, DebugEvent};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use scoped_tls_hkt::scoped_thread_local;
 use std::cell::{Cell, RefCell};
@@ -35,11 +38,12 @@ const SANDBOX_NAME: &str = "=sandbox";
 pub struct Shared {
     /// Function libraries are loaded in it.
     pub has_libraries: bool,
+    /// Interfaces that were withdrawn are there.
+    pub old_api: bool,
     /// The random numbers.
     pub random: Rc<Random48>,
     /// The library being loaded.
     pub draft: RefCell<Option<Draft>>,
-    limit_bytes: Cell<usize>,
     killed: Cell<bool>,
 }
 
@@ -48,25 +52,18 @@ impl Shared {
     fn end(&self) -> &'static str {
         if self.draft.borrow().is_some() { "FUNCTION LOAD timeout" } else { KILLED }
     }
-
-    /// Does something that may pass the limit of memory. It is also faster: nothing in it has to expect to be refused.
-    pub fn without_limit<T>(&self, lua: &Lua, act: impl FnOnce() -> T) -> T {
-        // Setting a limit fails only for interpreters of others.
-        let _ = lua.set_memory_limit(0);
-        let done = act();
-        let _ = lua.set_memory_limit(self.limit_bytes.get());
-        done
-    }
 }
 
 /// One interpreter.
 pub struct Vm {
     lua: Lua,
     shared: Rc<Shared>,
-    real: Table,
-    run: Function,
+    limit_bytes: usize,
+    stack: Stack,
     load_library: Function,
     runs: Cell<u32>,
+    /// What the last full collection left.
+    in_use_bytes: Cell<usize>,
 }
 
 /// A function kept in the interpreter's registry, where there is room for any number of them.
@@ -89,8 +86,8 @@ impl Vm {
         let lua = Lua::new_with(StdLib::TABLE | StdLib::STRING | StdLib::MATH, LuaOptions::new())?;
         let shared = Rc::new(Shared {
             has_libraries: options.has_libraries,
+            old_api: options.old_api,
             random,
-            limit_bytes: Cell::new(options.memory_bytes),
             ..Shared::default()
         });
         super::entries::keep_next(&lua)?;
@@ -104,15 +101,17 @@ impl Vm {
             false => seen_error(lua, value),
         })?;
         native.raw_set("seen_error", catch)?;
-        native.raw_set("handler", lua.create_function(|lua, value: Value| handle_error(lua, value))?)?;
+        let handler = lua.create_function(|lua, value: Value| handle_error(lua, value))?;
+        native.raw_set("handler", &handler)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name(SANDBOX_NAME);
         let parts: Table = sandbox.call((native, options.old_api))?;
         lua.set_globals(parts.raw_get("globals")?)?;
         let vm = Vm {
-            real: parts.raw_get("real")?,
-            run: parts.raw_get("run")?,
+            stack: Stack::new(&lua, &parts.raw_get("real")?, &handler)?,
+            limit_bytes: options.memory_bytes,
             load_library: parts.raw_get("load_library")?,
             runs: Cell::new(0),
+            in_use_bytes: Cell::new(0),
             lua,
             shared,
         };
@@ -122,8 +121,11 @@ impl Vm {
 
     /// Asks the caller every so many instructions whether to go on.
     fn look_every(&self, instructions: u32) -> mlua::Result<()> {
+        self.look_at(HookTriggers::new().every_nth_instruction(instructions))
+    }
+
+    fn look_at(&self, triggers: HookTriggers) -> mlua::Result<()> {
         let shared = self.shared.clone();
-        let triggers = HookTriggers::new().every_nth_instruction(instructions);
         self.lua.set_global_hook(triggers, move |lua, debug| look(lua, debug, &shared))
     }
 
@@ -146,26 +148,20 @@ impl Vm {
         chunk(code).and_then(|function| self.lua.create_registry_value(function)).map_err(message)
     }
 
-    /// Runs a function. `globals`: keys and arguments are found as `KEYS` and `ARGV` rather than given to it.
-    /// Returns what it returned, or `Err` with the value that describes its error.
-    pub fn run<'i>(
+    /// Runs a function; what it returns is kept until [`Vm::write`]. `globals`: keys and arguments are found as `KEYS` and
+    /// `ARGV` rather than given to it. Errors: the value that describes the error.
+    pub fn run(
         &self,
         function: &Kept,
-        keys: impl ExactSizeIterator<Item = &'i [u8]>,
-        arguments: impl ExactSizeIterator<Item = &'i [u8]>,
+        keys: Args<'_>,
+        arguments: Args<'_>,
         globals: bool,
         caller: &mut dyn Caller,
-    ) -> Result<Value, Value> {
-        let act = || -> mlua::Result<(bool, Value)> {
-            let (keys, arguments) = (self.list(keys)?, self.list(arguments)?);
-            let function: Function = self.lua.registry_value(function)?;
-            if globals {
-                self.real.raw_set("KEYS", keys)?;
-                self.real.raw_set("ARGV", arguments)?;
-                self.limited(|| self.run.call(function))
-            } else {
-                self.limited(|| self.run.call((function, keys, arguments)))
-            }
+    ) -> Result<(), Value> {
+        let act = || {
+            let ended = self.stack.run(function, keys, arguments, globals, self.limit_bytes);
+            self.collect_if_full();
+            Ok(ended)
         };
         let result = self.guarded(caller, act);
         self.runs.set(self.runs.get() + 1);
@@ -177,19 +173,55 @@ impl Vm {
         result
     }
 
+    /// Runs a function as [`Vm::run`], under the debugger. Returned is also what the client at its console is still to be
+    /// told.
+    pub fn debug(
+        &self,
+        body: &[u8],
+        function: &Kept,
+        keys: Args<'_>,
+        arguments: Args<'_>,
+        caller: &mut dyn Caller,
+    ) -> (Result<(), Value>, Vec<u8>) {
+        let triggers = HookTriggers::EVERY_LINE.every_nth_instruction(INSTRUCTIONS_BETWEEN_LOOKS);
+        debugger::begin(body);
+        // Cannot fail: a hook was set before.
+        let _ = self.look_at(triggers);
+        let result = self.run(function, keys, arguments, true, caller);
+        let _ = self.look_every(INSTRUCTIONS_BETWEEN_LOOKS);
+        (result, debugger::end())
+    }
+
+    /// Collects what is left of runs when it takes half of the memory there is: Lua itself waits until it holds twice of
+    /// what was in use, and then there may be no room for the next run.
+    fn collect_if_full(&self) {
+        let used_bytes = self.used_bytes();
+        let in_use_bytes = self.in_use_bytes.get();
+        if used_bytes > self.limit_bytes / 2 && used_bytes > in_use_bytes + in_use_bytes / 4 {
+            // Fails only with code of scripts that the collector runs, which ends there.
+            let _ = self.lua.gc_collect();
+            self.in_use_bytes.set(self.used_bytes());
+        }
+    }
+
+    /// Writes what the last run returned.
+    pub fn write(&self, reply: &mut Reply, protocol: Protocol) -> Vec<ErrorReply> {
+        self.stack.write(reply, protocol)
+    }
+
     /// Does something with the limit of memory in force.
     fn limited<T>(&self, act: impl FnOnce() -> T) -> T {
         // Setting a limit fails only for interpreters of others.
-        let _ = self.lua.set_memory_limit(self.shared.limit_bytes.get());
+        let _ = self.lua.set_memory_limit(self.limit_bytes);
         act()
     }
 
     /// Runs code of somebody for a caller, and brings the interpreter back to where it can run the next.
-    fn guarded(
+    fn guarded<T>(
         &self,
         caller: &mut dyn Caller,
-        act: impl FnOnce() -> mlua::Result<(bool, Value)>,
-    ) -> Result<Value, Value> {
+        act: impl FnOnce() -> mlua::Result<Result<T, Value>>,
+    ) -> Result<T, Value> {
         // The binding panics when a script makes it hold more values at a time than there is room for.
         let result = catch_unwind(AssertUnwindSafe(|| CALLER.set(caller, act)));
         let _ = self.lua.set_memory_limit(0);
@@ -198,19 +230,10 @@ impl Vm {
             let _ = self.look_every(INSTRUCTIONS_BETWEEN_LOOKS);
         }
         match result {
-            Ok(Ok((true, value))) => Ok(value),
-            Ok(Ok((false, value))) => Err(value),
+            Ok(Ok(ended)) => ended,
             Ok(Err(error)) => Err(Value::Error(Box::new(error))),
             Err(_) => Err(Value::Error(Box::new(Failure::no_memory()))),
         }
-    }
-
-    fn list<'i>(&self, items: impl ExactSizeIterator<Item = &'i [u8]>) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(items.len(), 0)?;
-        for (at, item) in items.enumerate() {
-            table.raw_seti(at + 1, self.lua.create_string(item)?)?;
-        }
-        Ok(table)
     }
 
     /// Runs the code of a function library, which registers its functions. Errors: what it died of.
@@ -218,7 +241,8 @@ impl Vm {
         *self.shared.draft.borrow_mut() = Some(Draft::default());
         let act = || {
             let code: Function = self.lua.registry_value(&function)?;
-            self.limited(|| self.load_library.call::<(bool, Value)>(code))
+            let (succeeded, value) = self.limited(|| self.load_library.call::<(bool, Value)>(code))?;
+            Ok(if succeeded { Ok(()) } else { Err(value) })
         };
         let result = self.guarded(caller, act);
         drop(function);
@@ -252,8 +276,12 @@ fn look(lua: &Lua, debug: &Debug<'_>, shared: &Rc<Shared>) -> mlua::Result<VmSta
     if shared.killed.get() && debug.source().source.is_some_and(|source| source == SANDBOX_NAME) {
         return Ok(VmState::Continue);
     }
-    if !shared.killed.get() && !CALLER.with(|caller| caller.interrupted()) {
-        return Ok(VmState::Continue);
+    let is_line = matches!(debug.event(), DebugEvent::Line);
+    if !shared.killed.get() && (is_line || !CALLER.with(|caller| caller.interrupted())) {
+        let is_left = debugger::is_on() && debugger::pause(lua, debug)?;
+        if !is_left || !CALLER.with(|caller| caller.interrupted()) {
+            return Ok(VmState::Continue);
+        }
     }
     if !shared.killed.replace(true) {
         // From here on every instruction ends it, so that it cannot catch the error and go on.

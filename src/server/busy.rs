@@ -8,9 +8,10 @@
 use super::conn::Stream;
 use super::rim::Rim;
 use super::turn::{READ_BYTES, Turn};
-use crate::engine::{ClientIndex, Engine};
+use crate::engine::{ClientIndex, Engine, Work};
 use crate::structs::process;
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::rc::{Rc, Weak};
 
 thread_local! {
@@ -31,6 +32,43 @@ pub fn serve_others(engine: &mut Engine) {
         rim.serve_others(engine);
         rim.is_serving_others.set(false);
     }
+}
+
+/// Waits until a client has sent something and appends it; the others are served meanwhile. False: nothing more will
+/// come.
+pub fn receive(engine: &mut Engine, client: ClientIndex, into: &mut Vec<u8>) -> bool {
+    // What others wait for an answer at most.
+    const LOOK_EVERY_MS: i32 = 10;
+    loop {
+        serve_others(engine);
+        let rim = RIM.with(|slot| slot.borrow().upgrade());
+        let (Some(rim), Some(known)) = (rim, engine.clients.get(client)) else { return false };
+        if known.closing() || engine.script_is_killed() {
+            return false;
+        }
+        if !process::await_readable(known.endpoints.fd, LOOK_EVERY_MS) {
+            continue;
+        }
+        let conns = rim.conns.borrow();
+        let Some(conn) = conns.get(client).and_then(Option::as_ref) else { return false };
+        let before = into.len();
+        into.resize(before + READ_BYTES, 0);
+        let read = conn.stream.read_now(&mut into[before..]);
+        into.truncate(before + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Runs something on a thread of its own, with as much stack as the loop has. Errors: the reason why there is none.
+pub fn spawn(name: &str, act: Work) -> Result<(), String> {
+    const STACK_BYTES: usize = 8 << 20;
+    let thread = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
+    thread.spawn(act).map(drop).map_err(|error| error.to_string())
 }
 
 impl Rim {

@@ -14,6 +14,8 @@ pub const SENSES: Senses = Senses {
     used_memory: alloc::used_bytes,
     purge_memory: alloc::purge,
     serve_others: super::busy::serve_others,
+    receive: super::busy::receive,
+    spawn: super::busy::spawn,
     sleep: std::thread::sleep,
     prepare: super::follow::prepare,
     rewrite_config: super::config_file::rewrite,

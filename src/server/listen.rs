@@ -353,6 +353,7 @@ fn tcp_connection(
         local: socket.local_addr().map_or(Address::None, Address::from),
         fd: socket.as_raw_fd(),
         loopback: peer.ip().to_canonical().is_loopback(),
+        tls: matches!(spoken, Spoken::Tls),
     };
     match spoken {
         Spoken::Plain => {
@@ -387,7 +388,7 @@ async fn accept_unix(rim: Rc<Rim>, listener: Shared<UnixListener>, path: String)
 
 fn unix_connection(socket: UnixStream, path: &str) -> (Incoming, Stream, Endpoints) {
     let name = Address::text(&format!("{path}:0"));
-    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true };
+    let endpoints = Endpoints { peer: name.clone(), local: name, fd: socket.as_raw_fd(), loopback: true, tls: false };
     let (incoming, outgoing) = socket.into_split();
     (Incoming::Unix(incoming), Stream::Unix(outgoing), endpoints)
 }

@@ -259,6 +259,13 @@ fn seconds_of(who: libc::c_int) -> (f64, f64) {
     (seconds(usage.ru_stime), seconds(usage.ru_utime))
 }
 
+/// Waits until a descriptor can be read, or has an end or an error to tell, for so many milliseconds. False: it has not.
+pub fn await_readable(descriptor: i32, most_ms: i32) -> bool {
+    let mut polled = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+    // SAFETY: `polled` is one valid, writable entry; poll(2) accepts any descriptor.
+    unsafe { libc::poll(&raw mut polled, 1, most_ms) > 0 }
+}
+
 /// Which of these descriptors have something to be read, or have ended. Descriptors that are not open have nothing.
 pub fn poll_readable(descriptors: &[i32]) -> Vec<bool> {
     let mut polled: Vec<libc::pollfd> =

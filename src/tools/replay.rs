@@ -58,6 +58,8 @@ const SENSES: Senses = Senses {
     used_memory: alloc::used_bytes,
     purge_memory: || {},
     serve_others: |_| {},
+    receive: |_, _, _| false,
+    spawn: |_, _| Err("there are no threads".to_owned()),
     sleep: |_| {},
     prepare: |_, _, _| Ok(Prepared::default()),
     rewrite_config: |_, _, _| Err("there is no such file".to_owned()),

@@ -3,6 +3,7 @@
 mod blocking;
 mod clients;
 mod cluster;
+mod debugger;
 mod hash_deadlines;
 mod hostile;
 mod introspection;

@@ -82,7 +82,6 @@ INTENDED = {
     "xreadgroup": (["arguments", "history"], "CLAIM of 8.4"),
     "zrank": (["arity", "arguments", "history"], "WITHSCORE of 7.2"),
     "zrevrank": (["arity", "arguments", "history"], "WITHSCORE of 7.2"),
-    "script": (["subcommands.script|debug"], "there is no debugger for scripts"),
     "client": (["subcommands.client|no-touch", "subcommands.client|setinfo"], "subcommands of 7.2"),
     "module": (["subcommands.module|load", "subcommands.module|loadex", "subcommands.module|unload"], "no modules"),
 }

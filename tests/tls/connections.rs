@@ -152,3 +152,17 @@ fn a_server_may_listen_for_tls_alone_and_be_shut_down_over_it() {
     c.send("SHUTDOWN NOSAVE");
     assert!(s.server.ends().success());
 }
+
+#[test]
+fn scripts_are_debugged_over_tls_where_that_holds_nobody_up() {
+    let s = TlsServer::start();
+    let mut c = s.connect();
+    c.is("SCRIPT DEBUG SYNC", "-ERR SCRIPT DEBUG SYNC is not supported over TLS, use SCRIPT DEBUG YES");
+    c.is("SCRIPT DEBUG YES", "+OK");
+    let at = c.call_bytes(&[b"EVAL", b"return redis.call('incr', 'n')", b"0"]).to_string();
+    assert!(at.starts_with("[+* Stopped at 1, stop reason = step over"), "{at}");
+    c.is("s", "[+<redis> incr n, +<reply> 1, +<endsession>]");
+    c.reads(":1");
+    c.closed();
+    s.server.connect().is("EXISTS n", ":0");
+}

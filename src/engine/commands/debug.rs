@@ -105,12 +105,6 @@ const SUBCOMMANDS: [Subcommand; 28] = [
             "    unit tests to simulate Redis errors.",
         ],
     ),
-    sub(
-        "LOADAOF",
-        2..=2,
-        reload::loadaof,
-        &["LOADAOF", "    Flush the AOF buffers on disk and reload the AOF in memory."],
-    ),
     sub("LOG", 3..=3, log, &["LOG <message>", "    Write <message> to the server log."]),
     sub(
         "HTSTATS",
@@ -125,10 +119,10 @@ const SUBCOMMANDS: [Subcommand; 28] = [
         &["HTSTATS-KEY <key>", "    Like HTSTATS but for the hash table stored at <key>'s value."],
     ),
     sub(
-        "LISTPACK",
-        3..=3,
-        values::listpack,
-        &["LISTPACK <key>", "    Show low level info about the listpack encoding of <key>."],
+        "LOADAOF",
+        2..=2,
+        reload::loadaof,
+        &["LOADAOF", "    Flush the AOF buffers on disk and reload the AOF in memory."],
     ),
     sub(
         "OBJECT",
@@ -137,7 +131,6 @@ const SUBCOMMANDS: [Subcommand; 28] = [
         &["OBJECT <key>", "    Show low level info about `key` and associated value."],
     ),
     sub("PANIC", 2..=2, crash, &["PANIC", "    Crash the server simulating a panic."]),
-    sub("PAUSE-CRON", 3..=3, pause_cron, &["PAUSE-CRON <0|1>", "    Stop periodic cron job processing."]),
     sub(
         "POPULATE",
         3..=5,
@@ -172,35 +165,13 @@ const SUBCOMMANDS: [Subcommand; 28] = [
             "    * NOFLUSH: the existing database will not be removed before load, but",
             "      conflicting keys will generate an exception and kill the server.",
             "    * NOSAVE: the database will be loaded from an existing RDB file.",
-        ],
-    ),
-    sub(
-        "QUICKLIST",
-        3..=4,
-        values::quicklist,
-        &[
-            "QUICKLIST <key> [<0|1>]",
-            "    Show low level info about the quicklist encoding of <key>.",
-            "    The optional argument (0 by default) sets the level of detail",
-        ],
-    ),
-    sub(
-        "QUICKLIST-PACKED-THRESHOLD",
-        3..=3,
-        packed_threshold,
-        &[
-            "QUICKLIST-PACKED-THRESHOLD <size>",
-            "    Sets the threshold for elements to be inserted as plain vs packed nodes",
-            "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
-        ],
-    ),
-    sub(
-        "REPLYBUFFER",
-        4..=4,
-        reply_buffer,
-        &[
-            "REPLYBUFFER RESIZING <0|1>",
-            "    Enable or disable that clients give their reply buffers back when they are sent.",
+            "    Examples:",
+            "    * DEBUG RELOAD: verify that the server is able to persist, flush and reload",
+            "      the database.",
+            "    * DEBUG RELOAD NOSAVE: replace the current database with the contents of an",
+            "      existing RDB file.",
+            "    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB",
+            "      file to the database.",
         ],
     ),
     sub("SEGFAULT", 2..=2, segfault, &["SEGFAULT", "    Crash the server with sigsegv."]),
@@ -216,6 +187,16 @@ const SUBCOMMANDS: [Subcommand; 28] = [
         ],
     ),
     sub(
+        "QUICKLIST-PACKED-THRESHOLD",
+        3..=3,
+        packed_threshold,
+        &[
+            "QUICKLIST-PACKED-THRESHOLD <size>",
+            "    Sets the threshold for elements to be inserted as plain vs packed nodes",
+            "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
+        ],
+    ),
+    sub(
         "SET-SKIP-CHECKSUM-VALIDATION",
         3..=3,
         set_skip_checksums,
@@ -223,6 +204,36 @@ const SUBCOMMANDS: [Subcommand; 28] = [
             "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
             "    Enables or disables checksum checks for RDB files and RESTORE's payload.",
         ],
+    ),
+    sub("SLEEP", 3..=3, sleep, &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."]),
+    sub(
+        "STRINGMATCH-TEST",
+        2..=2,
+        stringmatch_test,
+        &["STRINGMATCH-TEST", "    Run a fuzz tester against the stringmatchlen() function."],
+    ),
+    sub(
+        "LISTPACK",
+        3..=3,
+        values::listpack,
+        &["LISTPACK <key>", "    Show low level info about the listpack encoding of <key>."],
+    ),
+    sub(
+        "QUICKLIST",
+        3..=4,
+        values::quicklist,
+        &[
+            "QUICKLIST <key> [<0|1>]",
+            "    Show low level info about the quicklist encoding of <key>.",
+            "    The optional argument (0 by default) sets the level of detail",
+        ],
+    ),
+    sub("PAUSE-CRON", 3..=3, pause_cron, &["PAUSE-CRON <0|1>", "    Stop periodic cron job processing."]),
+    sub(
+        "REPLYBUFFER",
+        4..=4,
+        reply_buffer,
+        &["REPLYBUFFER RESIZING <0|1>", "    Enable or disable the reply buffer resize cron job"],
     ),
     sub(
         "SET-DISABLE-DENY-SCRIPTS",
@@ -232,13 +243,6 @@ const SUBCOMMANDS: [Subcommand; 28] = [
             "SET-DISABLE-DENY-SCRIPTS <0|1>",
             "    Setting it to 1 lets scripts call the commands that are denied to them, for tests.",
         ],
-    ),
-    sub("SLEEP", 3..=3, sleep, &["SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."]),
-    sub(
-        "STRINGMATCH-TEST",
-        2..=2,
-        stringmatch_test,
-        &["STRINGMATCH-TEST", "    Run a fuzz tester against the stringmatchlen() function."],
     ),
     sub("HELP", 2..=2, help, &[]),
 ];

@@ -28,7 +28,7 @@ fn sync(cx: &mut EngineCx<'_>) -> CmdResult {
 fn replconf(cx: &mut EngineCx<'_>) -> CmdResult {
     const LONGEST_ADDRESS: usize = 255;
     let args = cx.args;
-    if args.len() % 2 == 0 {
+    if args.len().is_multiple_of(2) {
         return Err(CommandError::SYNTAX);
     }
     let id = cx.client().id;
@@ -51,7 +51,12 @@ fn replconf(cx: &mut EngineCx<'_>) -> CmdResult {
             }
             _ if args.is(at, "CAPA") => announced.eof |= value.eq_ignore_ascii_case(b"eof"),
             // Neither is answered: the one is news, the other is for replicas.
-            _ if args.is(at, "ACK") || args.is(at, "GETACK") => return Ok(Outcome::Done),
+            _ if args.is(at, "ACK") => {
+                let index = cx.client;
+                cx.engine.begin_stream(index);
+                return Ok(Outcome::Done);
+            }
+            _ if args.is(at, "GETACK") => return Ok(Outcome::Done),
             _ if args.is(at, "RDB-ONLY") => announced.only_snapshot = number()? != 0,
             _ if args.is(at, "RDB-FILTER-ONLY") => {
                 announced.filter = Some(Filter::parse(value).map_err(|word| {

@@ -1,6 +1,7 @@
 //! EVAL and its like, and SCRIPT.
 
 use crate::command::{Args, Bound, CmdResult, CommandError, Outcome};
+use crate::engine::Engine;
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::scripting::Runnable;
 
@@ -10,6 +11,7 @@ pub const COMMANDS: &[Bound<EngineHandler>] = &[
     engine("eval_ro", |cx| eval(cx, true)),
     engine("evalsha", |cx| evalsha(cx, false)),
     engine("evalsha_ro", |cx| evalsha(cx, true)),
+    engine("script|debug", script_debug),
     engine("script|exists", script_exists),
     engine("script|flush", script_flush),
     engine("script|help", script_help),
@@ -38,10 +40,18 @@ pub(super) fn as_error(sentence: Vec<u8>) -> CommandError {
 
 fn eval(cx: &mut EngineCx<'_>, read_only: bool) -> CmdResult {
     show(cx);
-    let keys = key_count(cx.args, CommandError::NOT_INTEGER)?;
-    let host = cx.engine.scripting.host.clone();
-    let script = host.try_borrow_mut().map_err(|_| INTERPRETER_IN_USE)?.load(cx.args.at(1)).map_err(as_error)?;
-    cx.engine.run_script(cx.client, cx.args, Runnable::Script(script), keys, read_only)?;
+    let (client, args) = (cx.client, cx.args);
+    let run = |engine: &mut Engine| {
+        let keys = key_count(args, CommandError::NOT_INTEGER)?;
+        let host = engine.scripting.host.clone();
+        let script = host.try_borrow_mut().map_err(|_| INTERPRETER_IN_USE)?.load(args.at(1)).map_err(as_error)?;
+        engine.run_script(client, args, Runnable::Script(script), keys, read_only)
+    };
+    if cx.engine.is_debugging(client) {
+        cx.engine.debug_script(client, args, run)?;
+    } else {
+        run(cx.engine)?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -51,7 +61,7 @@ fn evalsha(cx: &mut EngineCx<'_>, read_only: bool) -> CmdResult {
         return Err(NO_SCRIPT);
     }
     let keys = key_count(cx.args, CommandError::NOT_INTEGER)?;
-    let script = cx.engine.scripting.host.borrow().find(cx.args.at(1)).ok_or(NO_SCRIPT)?;
+    let script = cx.engine.scripting.host.borrow().find(cx.args.at(1)).cloned().ok_or(NO_SCRIPT)?;
     cx.engine.run_script(cx.client, cx.args, Runnable::Script(script), keys, read_only)?;
     Ok(Outcome::Done)
 }
@@ -63,6 +73,11 @@ pub(super) fn show(cx: &mut EngineCx<'_>) {
     {
         cx.engine.show_to_monitors(cx.client, id, cx.args);
     }
+}
+
+fn script_debug(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.script_debug()?;
+    Ok(Outcome::Done)
 }
 
 fn script_load(cx: &mut EngineCx<'_>) -> CmdResult {
@@ -99,6 +114,8 @@ fn script_kill(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn script_help(cx: &mut EngineCx<'_>) -> CmdResult {
     cx.help(&[
+        "DEBUG (YES|SYNC|NO)",
+        "    Set the debug mode for subsequent scripts executed.",
         "EXISTS <sha1> [<sha1> ...]",
         "    Return information about the existence of the scripts in the script cache.",
         "FLUSH [ASYNC|SYNC]",

@@ -250,7 +250,10 @@ impl<'a> Input<'a> {
 
     fn begin_table(&self, open: &mut Vec<Open>, left: usize, is_map: bool) -> Result<Option<Value>, Stop> {
         if open.len() >= MOST_UNPACKED {
-            let text = "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)";
+            let text = match is_map {
+                false => "stack overflow (in function mp_decode_to_lua_array)",
+                true => "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)",
+            };
             return Err(Failure::at_caller(self.lua, text).into());
         }
         open.push(Open { table: self.lua.create_table()?, left, index: 0, is_map, key: None });

@@ -61,7 +61,7 @@ pub(in crate::config) const SECTION: Section = Section {
             .not_yet("Seconds without replicas after which the backlog is freed; 0 never."),
         int(Key::MinReplicasToWrite, "min-replicas-to-write", 0, INT_MAX, "0")
             .alias("min-slaves-to-write")
-            .works("Replicas that must be in step for writes to be taken; 0 asks for none. There are none yet, so any other number refuses all writes."),
+            .works("Replicas that must be in step for writes to be taken; 0 asks for none. Those that follow by SYNC do not tell how far they are, so any other number refuses all writes."),
         int(Key::MinReplicasMaxLag, "min-replicas-max-lag", 0, INT_MAX, "10")
             .alias("min-slaves-max-lag")
             .works("Seconds of silence up to which a replica counts as in step; 0 asks for no replicas at all."),

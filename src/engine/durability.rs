@@ -44,6 +44,8 @@ pub struct RunningSave {
 pub struct HeldBack {
     /// By large values and whole databases that were given up since the account began.
     pub garbage: usize,
+    /// The most bytes that were held back at a time since there was no snapshot.
+    pub peak: usize,
     /// By the last snapshot, when it ended.
     pub last_save: usize,
     /// By the last rewrite, when it ended.
@@ -324,6 +326,10 @@ impl Engine {
             self.go_on_with_transfers();
         }
         self.look_at_sessions();
+        if self.durability.writes_snapshot() {
+            // Nodes go back as a snapshot is written, so the end tells little.
+            self.durability.held_back.peak = self.peak_held_memory();
+        }
         self.look_at_save();
         self.look_at_rewrite();
         if self.durability.writes_snapshot() {
@@ -354,6 +360,11 @@ impl Engine {
         }
     }
 
+    /// The most that it has been since there was no snapshot.
+    pub fn peak_held_memory(&self) -> usize {
+        self.durability.held_back.peak.max(self.held_memory())
+    }
+
     /// Gives each writer that waits its turn: one command.
     pub(super) fn let_slowed_writers_go_on(&mut self) {
         self.durability.slowed_until = UnixMs(self.now.0 + SLOWED_MS);
@@ -373,6 +384,7 @@ impl Engine {
     pub(super) fn begin_holding(&mut self) {
         if !self.durability.writes_snapshot() {
             self.durability.held_back.garbage = 0;
+            self.durability.held_back.peak = 0;
             held::begin();
         }
     }
@@ -543,7 +555,7 @@ impl Engine {
         let Some(running) = &mut self.durability.save else { return };
         let Some(result) = running.job.poll() else { return };
         let (began_at, dirty, waited_for) = (running.began_at, running.dirty_at_begin, running.waited_for);
-        self.durability.held_back.last_save = self.held_memory();
+        self.durability.held_back.last_save = self.peak_held_memory();
         self.durability.save = None;
         self.end_holding();
         self.follow_busy_disk();

@@ -209,7 +209,7 @@ impl Engine {
             // Without its first base the log is of no use.
             self.durability.rewrite_scheduled = true;
         }
-        self.durability.held_back.last_rewrite = self.held_memory();
+        self.durability.held_back.last_rewrite = self.peak_held_memory();
         self.durability.rewrite = None;
         self.end_holding();
         self.follow_busy_disk();

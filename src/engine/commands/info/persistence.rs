@@ -21,7 +21,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     out.fields(&[
         ("loading", &(files.is_loading() as u8)),
         ("async_loading", &0),
-        ("current_cow_peak", &engine.held_memory()),
+        ("current_cow_peak", &if files.writes_snapshot() { engine.peak_held_memory() } else { 0 }),
         ("current_cow_size", &engine.held_memory()),
         ("current_cow_size_age", &0),
         ("current_fork_perc", &format!("{:.2}", processed as f64 * 100.0 / total.max(1) as f64)),

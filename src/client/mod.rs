@@ -131,7 +131,7 @@ pub enum BlockedOn {
         offset: u64,
         /// Whether this server's log is waited for.
         local: bool,
-        /// Whether replicas are waited for, of which there are none.
+        /// Whether replicas are waited for, of which none acknowledges anything.
         replicas: bool,
     },
     /// Keys to reach another server (MIGRATE).

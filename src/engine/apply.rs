@@ -56,7 +56,7 @@ pub struct Options {
     /// `hz`.
     pub hz: u32,
     /// Writes are refused for want of replicas: `min-replicas-to-write` asks for some (and `min-replicas-max-lag` does
-    /// not say otherwise), and there are none yet.
+    /// not say otherwise), and none tells that it is in step.
     pub lacks_replicas: bool,
     /// `unixsocket`.
     pub unix_socket: String,

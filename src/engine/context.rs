@@ -38,10 +38,8 @@ impl EngineCx<'_> {
 
     /// Has replicas repeat the request, though it changes no data.
     pub fn repeat_on_replicas(&mut self) {
-        if !self.engine.replicas.is_empty() {
-            let db = self.client().db;
-            self.engine.repeat_on_replicas(db, self.args);
-        }
+        let db = self.client().db;
+        self.engine.propagation.add_for_replicas(db, self.args.iter());
     }
 
     /// The integer at a position. Errors: not an integer.

@@ -322,7 +322,7 @@ impl Engine {
         if !self.durability.history_waiters.is_empty() {
             self.release_history_waiters();
         }
-        if self.replicas.receive() {
+        if self.replicas.await_snapshots() {
             self.go_on_with_transfers();
         }
         self.look_at_sessions();

@@ -60,19 +60,7 @@ impl Engine {
             Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
             None => meta.flags.has(Flag::Write),
         };
-        if !self.durability.is_fine()
-            && let Some(error) = self.write_refusal(index, id, writes)
-        {
-            return Verdict::Refuse(error);
-        }
-        if self.clients[index].flags.contains(ClientFlags::REPLICA)
-            && [Flag::Write, Flag::Readonly, Flag::MayReplicate].into_iter().any(|flag| meta.flags.has(flag))
-        {
-            return Verdict::Refuse(CommandError::fixed("ERR Replica can't interact with the keyspace"));
-        }
-        if self.options.lacks_replicas
-            && let Some(error) = self.replica_refusal(index, id, writes)
-        {
+        if let Some(error) = self.state_refusal(index, id, writes) {
             return Verdict::Refuse(error);
         }
         let client = &self.clients[index];
@@ -107,6 +95,23 @@ impl Engine {
             return Verdict::AwaitKeys;
         }
         Verdict::Pass
+    }
+
+    /// Why a command may not run in the state that files and replicas are in, if so.
+    #[inline]
+    fn state_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+        if !self.durability.is_fine()
+            && let Some(error) = self.write_refusal(index, id, writes)
+        {
+            return Some(error);
+        }
+        if self.clients[index].flags.contains(ClientFlags::REPLICA) {
+            let flags = self.table.get(id).meta.flags;
+            if [Flag::Write, Flag::Readonly, Flag::MayReplicate].into_iter().any(|flag| flags.has(flag)) {
+                return Some(CommandError::fixed("ERR Replica can't interact with the keyspace"));
+            }
+        }
+        if self.options.lacks_replicas { self.replica_refusal(index, id, writes) } else { None }
     }
 
     /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does. PING is refused

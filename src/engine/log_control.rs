@@ -380,7 +380,6 @@ impl Engine {
             keys: 0,
             expired: 0,
             dirty: self.keyspace.log.dirty,
-            was_propagating: std::mem::replace(&mut self.propagation.on, false),
             expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
             used_memory: 0,
             slow: None,
@@ -388,6 +387,8 @@ impl Engine {
             rest_until_ns: 0,
             told_at: self.now,
         }));
+        // What is loaded is repeated nowhere.
+        self.follow_readers();
         Ok(())
     }
 
@@ -516,7 +517,7 @@ impl Engine {
         self.keyspace.log.dirty = loading.dirty;
         self.keyspace.log.take();
         self.keyspace.log.take_removals();
-        self.propagation.on = loading.was_propagating;
+        self.follow_readers();
         self.keyspace.expire_mode = loading.expire_mode;
         let loaded = result?;
         self.durability.loaded_keys = loading.keys;
@@ -590,12 +591,12 @@ impl Engine {
         }
     }
 
-    fn load_records(&mut self, loading: &mut Loading, mut records: Vec<Hashed>) -> Result<(), String> {
+    fn load_records(&mut self, loading: &mut Loading, records: Vec<Hashed>) -> Result<(), String> {
         // While one key is put in, the memory that those behind it need is on its way, first the directories.
         const PATH_AHEAD: usize = 24;
         const SEGMENT_AHEAD: usize = 12;
         let places: Vec<(DbIndex, u64)> = records.iter().map(|item| (DbIndex(item.record.db), item.hash)).collect();
-        for (index, Hashed { hash, record }) in records.drain(..).enumerate() {
+        for (index, Hashed { hash, record }) in records.into_iter().enumerate() {
             if let Some(&(db, ahead)) = places.get(index + PATH_AHEAD) {
                 self.keyspace.table(db).prefetch_path(ahead);
             }
@@ -669,7 +670,6 @@ pub struct Loading {
     keys: u64,
     expired: u64,
     dirty: u64,
-    was_propagating: bool,
     expire_mode: ExpireMode,
     /// Bytes of memory that the server had in use which wrote the snapshot.
     pub used_memory: u64,

@@ -19,9 +19,13 @@ impl Engine {
         (self.senses.used_memory)()
     }
 
-    /// Bytes of client output that do not count against `maxmemory`: evicting keys would only add to them.
+    /// Bytes of output for replicas, which do not count against `maxmemory`: evicting keys would only add to them.
     pub fn memory_not_counted(&self) -> usize {
-        0
+        if self.replicas.is_empty() {
+            return 0;
+        }
+        let indices = self.replicas.iter().filter_map(|replica| self.client_by_id(replica.client));
+        indices.map(|index| self.clients[index].out.capacity()).sum::<usize>() + self.replicas.pending_bytes()
     }
 
     /// Whether more memory is in use than `maxmemory`.

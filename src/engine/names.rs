@@ -1,7 +1,6 @@
 //! Finding commands by their names, in any case: once for every request, so a name is compared as one number.
 
 use super::table::CommandId;
-use std::collections::HashMap;
 
 /// Longest name that fits a number.
 const PACKED_BYTES: usize = size_of::<u128>();
@@ -12,7 +11,7 @@ pub struct Names {
     /// Open addressing by the name's hash; `CommandId::MAX` is empty.
     slots: Vec<(u128, CommandId)>,
     /// The few longer ones.
-    long: HashMap<Box<[u8]>, CommandId>,
+    long: Vec<(Box<[u8]>, CommandId)>,
 }
 
 /// The bytes of a name of 1 to 16 bytes as a number, in lower case. Names that do not end with a zero byte have different
@@ -56,10 +55,10 @@ impl Names {
     /// An index of these names, which are in lower case.
     pub fn new(names: &[(&str, CommandId)]) -> Names {
         let size = (names.len() * 4).next_power_of_two();
-        let mut index = Names { slots: vec![(0, CommandId::MAX); size], long: HashMap::new() };
+        let mut index = Names { slots: vec![(0, CommandId::MAX); size], long: Vec::new() };
         for &(name, id) in names {
             if name.is_empty() || name.len() > PACKED_BYTES {
-                index.long.insert(name.as_bytes().into(), id);
+                index.long.push((name.as_bytes().into(), id));
                 continue;
             }
             let packed = packed(name.as_bytes());
@@ -95,12 +94,7 @@ impl Names {
 
     #[cold]
     fn find_long(&self, name: &[u8]) -> Option<CommandId> {
-        const LONGEST: usize = 256;
-        if name.len() > LONGEST {
-            // Whatever a client sends is not copied to be looked for.
-            return self.long.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, id)| *id);
-        }
-        self.long.get(&*name.to_ascii_lowercase()).copied()
+        self.long.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, id)| *id)
     }
 }
 

@@ -97,10 +97,10 @@ impl Default for Propagation {
 }
 
 impl Propagation {
-    /// Sets who there is to read.
-    pub fn set_readers(&mut self, readers: Readers) {
+    /// Sets who there is to read, and whether data is being loaded.
+    pub fn set_readers(&mut self, readers: Readers, loading: bool) {
         self.readers = readers;
-        self.on = !readers.is_empty();
+        self.on = !readers.is_empty() && !loading;
     }
 
     /// Makes the next request begin with SELECT: the log goes to a new file.
@@ -153,7 +153,7 @@ impl Propagation {
 
     /// Adds one request of the running unit that changes no data: replicas alone are to repeat it.
     pub fn add_for_replicas<'p>(&mut self, db: DbIndex, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
-        if self.on && self.readers.contains(Readers::REPLICAS) {
+        if self.on && (self.readers & self.wanted_by).contains(Readers::REPLICAS) {
             self.replicas.add(db, parts);
         }
     }

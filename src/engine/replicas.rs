@@ -3,9 +3,7 @@
 
 use super::propagate::Readers;
 use super::{ClientIndex, Engine};
-use crate::base::ids::DbIndex;
 use crate::client::ClientFlags;
-use crate::command::Args;
 use crate::persist::transfer::{Piece, Transfer};
 use crate::replication::{Announced, Replica, Stage};
 
@@ -13,12 +11,12 @@ use crate::replication::{Announced, Replica, Stage};
 const MOST_WAITING_BYTES: usize = 1024 * 1024;
 
 impl Engine {
-    /// Sets who reads what is repeated.
+    /// Sets who reads what is repeated, if anything is: not while data is being loaded.
     pub(super) fn follow_readers(&mut self) {
         let mut readers = Readers::empty();
         readers.set(Readers::LOG, self.durability.log.is_some());
         readers.set(Readers::REPLICAS, !self.replicas.is_empty());
-        self.propagation.set_readers(readers);
+        self.propagation.set_readers(readers, self.durability.is_loading());
         self.keyspace.log.keep_removals = !readers.is_empty();
         self.effects.wanted = !readers.is_empty();
     }
@@ -178,14 +176,6 @@ impl Engine {
                 self.mark_dirty(index);
                 self.check_output_limit(index);
             }
-        }
-    }
-
-    /// Has replicas repeat a request that changed no data.
-    pub(super) fn repeat_on_replicas(&mut self, db: DbIndex, args: Args<'_>) {
-        self.propagation.add_for_replicas(db, args.iter());
-        if self.unit_depth == 0 {
-            self.propagation.end_unit();
         }
     }
 

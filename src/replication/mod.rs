@@ -107,7 +107,7 @@ impl<T> Replicas<T> {
 
     /// Whether any is still without its whole snapshot.
     #[inline]
-    pub fn receive(&self) -> bool {
+    pub fn await_snapshots(&self) -> bool {
         self.all.iter().any(|replica| replica.snapshot.is_some())
     }
 
@@ -162,11 +162,11 @@ mod tests {
         };
         replicas.add(replica(1));
         replicas.add(replica(2));
-        assert!(!replicas.receive() && !replicas.is_empty());
+        assert!(!replicas.await_snapshots() && !replicas.is_empty());
         replicas.iter_mut().for_each(|replica| replica.snapshot = Some(()));
-        assert!(replicas.receive());
+        assert!(replicas.await_snapshots());
         replicas.iter_mut().for_each(|replica| replica.snapshot = None);
-        assert!(!replicas.receive());
+        assert!(!replicas.await_snapshots());
         assert!(replicas.remove(ClientId(3)).is_none());
         assert_eq!(replicas.remove(ClientId(1)).map(|replica| replica.client), Some(ClientId(1)));
         assert_eq!(replicas.iter().map(|replica| replica.client).collect::<Vec<_>>(), [ClientId(2)]);

@@ -343,7 +343,7 @@ impl Rim {
         if engine.clients[index].output_bytes() == 0 {
             engine.reclaim_buffer(index);
         }
-        if engine.replicas.receive() {
+        if engine.replicas.await_snapshots() {
             // There is room for more of a snapshot.
             self.wake();
         }

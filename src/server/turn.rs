@@ -381,7 +381,7 @@ impl Rim {
             let output = &client.out.as_slice()[client.sent..];
             if output.is_empty() {
                 engine.reclaim_buffer(index);
-                if engine.replicas.receive() {
+                if engine.replicas.await_snapshots() {
                     // There is room for more of a snapshot.
                     self.wake();
                 }

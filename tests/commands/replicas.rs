@@ -12,8 +12,16 @@ const LIBRARY: &[u8] = b"#!lua name=lib\nredis.register_function('f', function()
 struct Stream(BufReader<TcpStream>);
 
 impl Stream {
-    /// Asks, with these words of REPLCONF before, and reads the snapshot.
+    /// Asks, with these words of REPLCONF before, reads the snapshot, and says so.
     fn attach(s: &Server, announced: &str) -> (Stream, Vec<u8>) {
+        let (mut stream, snapshot) = Stream::attach_silently(s, announced);
+        // Where its length was not told, only whoever reads can tell where the snapshot ends.
+        stream.send("REPLCONF ACK 0\r\n");
+        (stream, snapshot)
+    }
+
+    /// The same without saying so.
+    fn attach_silently(s: &Server, announced: &str) -> (Stream, Vec<u8>) {
         let socket = TcpStream::connect(("127.0.0.1", s.port())).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut stream = Stream(BufReader::new(socket));
@@ -41,8 +49,6 @@ impl Stream {
                     bytes.push(byte[0]);
                 }
                 bytes.truncate(bytes.len() - mark.len());
-                // Only whoever reads can tell where the snapshot ends: nothing comes behind it before this is said.
-                stream.send("REPLCONF ACK 0\r\n");
                 bytes
             }
         };
@@ -269,4 +275,49 @@ fn a_replica_that_does_not_read_is_let_go() {
         c.call("INFO replication").text().contains("connected_slaves:0\r\n")
     });
     assert!(s.log().contains("overcoming of output buffer limits"));
+}
+
+#[test]
+fn what_is_loaded_or_kept_back_by_a_script_is_not_repeated() {
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is("SET a 1", "+OK");
+    let (mut stream, _) = Stream::attach(&s, "");
+    c.is("DEBUG RELOAD", "+OK");
+    let script = b"redis.set_repl(redis.REPL_NONE) redis.call('publish','quiet','x') redis.call('set','b','2') \
+        redis.set_repl(redis.REPL_ALL) redis.call('publish','loud','x')";
+    assert_eq!(c.call_bytes(&[b"EVAL", script, b"0"]).to_string(), "nil");
+    c.is("SET c 3", "+OK");
+    stream.reads(&["SELECT 0", "publish loud x", "SET c 3"]);
+}
+
+#[test]
+fn what_waits_for_a_replica_counts_as_its_memory_and_evicts_nothing() {
+    const VALUES: usize = 40;
+    let s = Server::start();
+    let mut c = s.connect();
+    let figure = |c: &mut Conn, name: &str| {
+        let info = c.call("INFO memory").text();
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")[..])).expect("it is in INFO");
+        line.parse::<usize>().expect("a number")
+    };
+    assert_eq!((figure(&mut c, "mem_clients_slaves"), figure(&mut c, "mem_not_counted_for_evict")), (0, 0));
+    // It has its snapshot, and does not say that it has found the end of it.
+    let (mut silent, _) = Stream::attach_silently(&s, "capa eof");
+    let value = "x".repeat(100_000);
+    for _ in 0..VALUES {
+        c.is(&format!("SET key {value}"), "+OK");
+    }
+    for name in ["mem_clients_slaves", "mem_not_counted_for_evict"] {
+        assert!(figure(&mut c, name) >= VALUES * value.len(), "{name}");
+    }
+    c.is("CONFIG SET maxmemory-policy allkeys-lru", "+OK");
+    let limit = figure(&mut c, "used_memory") - VALUES * value.len() / 2;
+    c.is(&format!("CONFIG SET maxmemory {limit}"), "+OK");
+    c.is("SET small 1", "+OK");
+    c.is("DBSIZE", ":2");
+    silent.send("REPLCONF ACK 0\r\n");
+    silent.reads(&["SELECT 0"]);
+    assert!(silent.request().starts_with("SET key xxx"));
+    eventually("what waited has gone out", || figure(&mut c, "mem_not_counted_for_evict") == 0);
 }

@@ -27,7 +27,7 @@ pub const COMMANDS: &[Bound<EngineHandler>] = &[
     engine("client|no-touch", no_touch),
 ];
 
-/// The classes CLIENT LIST and CLIENT KILL tell apart. There are no replicas and no primary yet.
+/// The classes CLIENT LIST and CLIENT KILL tell apart. There is no primary yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientType {
     Normal,

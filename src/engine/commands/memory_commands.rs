@@ -57,7 +57,7 @@ fn stats(cx: &mut EngineCx<'_>) -> CmdResult {
         ("total.allocated", figures.used),
         ("startup.allocated", figures.startup),
         ("replication.backlog", 0),
-        ("clients.slaves", 0),
+        ("clients.slaves", figures.replicas),
         ("clients.normal", figures.clients),
         ("cluster.links", 0),
         ("aof.buffer", 0),

@@ -56,7 +56,7 @@ fn role(cx: &mut EngineCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-/// There are no replicas: none can acknowledge, and none is waited for when none is asked for.
+/// Replicas do not acknowledge anything yet, so none is counted; none is waited for when none is asked for.
 fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
     let replicas = cx.integer(1)?;
     let timeout = timeout_ms(cx, 2)?;

@@ -1,6 +1,7 @@
 //! INFO: memory. The figures are shared with MEMORY STATS and MEMORY DOCTOR.
 
 use crate::base::ids::DbIndex;
+use crate::client::ClientFlags;
 use crate::config::Key;
 use crate::engine::{Engine, Usage};
 use crate::observe::InfoWriter;
@@ -31,8 +32,10 @@ pub(in crate::engine::commands) struct MemoryFigures {
     pub startup: usize,
     /// Most bytes ever allocated.
     pub peak: usize,
-    /// Bytes of clients and their buffers.
+    /// Bytes of clients and their buffers, replicas left out.
     pub clients: usize,
+    /// Bytes of replicas with what is on its way to them.
+    pub replicas: usize,
     /// The databases that have keys.
     pub databases: Vec<DatabaseFigures>,
     /// Bytes of the cache of scripts.
@@ -53,7 +56,13 @@ impl MemoryFigures {
     /// The figures of now.
     pub fn of(engine: &Engine) -> MemoryFigures {
         let used = engine.used_memory();
-        let clients: usize = engine.clients.iter().map(|(_, client)| client.memory_bytes()).sum();
+        let of_clients = |replicas: bool| {
+            let some = engine.clients.iter().map(|(_, client)| client);
+            let some = some.filter(|client| client.flags.contains(ClientFlags::REPLICA) == replicas);
+            some.map(|client| client.memory_bytes()).sum::<usize>()
+        };
+        let clients = of_clients(false);
+        let replicas = of_clients(true) + engine.replicas.pending_bytes();
         let databases: Vec<DatabaseFigures> = (0..engine.keyspace.databases() as u32)
             .map(|index| (index, engine.keyspace.table(DbIndex(index))))
             .filter(|(_, table)| !table.is_empty())
@@ -66,12 +75,13 @@ impl MemoryFigures {
         let tables: usize = databases.iter().map(|db| db.table_bytes + db.deadline_bytes).sum();
         let host = engine.scripting.host.borrow();
         let (scripts, libraries) = (host.cache_bytes(), host.libraries.bytes());
-        let overhead = engine.startup_memory + clients + tables + scripts + libraries;
+        let overhead = engine.startup_memory + clients + replicas + tables + scripts + libraries;
         MemoryFigures {
             used,
             startup: engine.startup_memory,
             peak: engine.stats.peak_memory.max(used),
             clients,
+            replicas,
             databases,
             scripts,
             libraries,
@@ -164,8 +174,8 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
     out.fields(&[
         ("mem_not_counted_for_evict", &engine.memory_not_counted()),
         ("mem_replication_backlog", &0),
-        ("mem_total_replication_buffers", &0),
-        ("mem_clients_slaves", &0),
+        ("mem_total_replication_buffers", &engine.memory_not_counted()),
+        ("mem_clients_slaves", &figures.replicas),
         ("mem_clients_normal", &figures.clients),
         ("mem_cluster_links", &0),
         ("mem_aof_buffer", &0),

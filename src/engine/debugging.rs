@@ -257,7 +257,7 @@ impl Engine {
             senses: self.senses,
             files: Files { disk: self.durability.disk.clone(), notify: notify.clone() },
             seed: self.rng.u64(..),
-            databases: self.keyspace.snapshot(),
+            databases: self.keyspace.clones(),
             acl: self.acl.clone(),
             client: self.double_of(client),
             request: args.to_owned(),

@@ -275,6 +275,7 @@ impl Engine {
 
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
+        self.keyspace.let_walk();
         if self.propagation.has_for_replicas() {
             self.feed_replicas();
         }
@@ -447,7 +448,7 @@ impl Engine {
     // ---- snapshots -----------------------------------------------------------------------------------------------
 
     /// Everything as it is now, with what is to be known about it.
-    pub fn take_snapshot(&self) -> Snapshot {
+    pub fn take_snapshot(&mut self) -> Snapshot {
         let used = self.used_memory();
         Snapshot {
             dbs: self.keyspace.snapshot(),

@@ -272,6 +272,7 @@ impl Engine {
         if let Some(save) = self.durability.save.take() {
             tracing::warn!("There is a child saving an .rdb. Killing it!");
             save.job.cancel();
+            self.keyspace.let_walk();
             // Its temporary file is gone once it has ended.
             let _ = save.job.wait();
         }

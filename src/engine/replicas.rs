@@ -28,16 +28,19 @@ impl Engine {
         let client = &self.clients[index];
         let announced = self.announced.get(&client.id).cloned().unwrap_or_default();
         let mut snapshot = self.take_snapshot();
+        let mut counted = (!announced.eof).then(|| self.take_snapshot());
         if let Some(filter) = announced.filter {
-            snapshot.dbs.clear();
-            if !filter.functions {
-                snapshot.functions.clear();
+            for snapshot in [Some(&mut snapshot), counted.as_mut()].into_iter().flatten() {
+                snapshot.dbs.clear();
+                if !filter.functions {
+                    snapshot.functions.clear();
+                }
             }
         }
         let mark = if announced.eof { self.random_mark() } else { String::new() };
         let (options, notify) = (self.snapshot_options(), self.durability.notify.clone());
         self.begin_holding();
-        let transfer = match Transfer::start(snapshot, options, !announced.eof, notify) {
+        let transfer = match Transfer::start(snapshot, counted, options, notify) {
             Ok(transfer) => transfer,
             Err(error) => {
                 self.end_holding();

@@ -128,7 +128,11 @@ fn read(dir: &Path, log: bool) -> (Vec<Table<Object>>, Vec<String>) {
 }
 
 fn snapshot(dbs: &[Table<Object>]) -> Snapshot {
-    Snapshot { dbs: dbs.to_vec(), aux: vec![("redis-ver", b"7.0.15".into())], ..Snapshot::default() }
+    Snapshot {
+        dbs: dbs.iter().cloned().map(Into::into).collect(),
+        aux: vec![("redis-ver", b"7.0.15".into())],
+        ..Snapshot::default()
+    }
 }
 
 fn appended(line: &str) -> Vec<u8> {

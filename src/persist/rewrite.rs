@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn snapshot(model: &Model) -> Snapshot {
-        Snapshot { dbs: vec![strings(model.clone())], ..Snapshot::default() }
+        Snapshot { dbs: vec![strings(model.clone()).into()], ..Snapshot::default() }
     }
 
     fn start(disk: &FakeDisk, format: BaseFormat) -> io::Result<AofWriter> {

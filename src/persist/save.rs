@@ -14,8 +14,8 @@ use super::{Notify, Slot};
 use crate::object::Object;
 use crate::persist::aof::{append_bulk, append_bulk_int};
 use crate::rdb::{self, Sink, Usage, Writer};
-use crate::structs::process::step_aside;
-use crate::structs::table::Table;
+use crate::structs::process::{Pace, step_aside};
+use crate::structs::table::Walk;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,11 +27,11 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// With `incremental_sync`, bytes between two syncs.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Everything that goes into a file: the keyspace between two commands. A clone costs no more than its roots.
-#[derive(Clone, Default)]
+/// Everything that goes into a file: the keyspace between two commands.
+#[derive(Default)]
 pub struct Snapshot {
     /// The databases, by number.
-    pub dbs: Vec<Table<Object>>,
+    pub dbs: Vec<Walk<Object>>,
     /// The function libraries' code.
     pub functions: Vec<Vec<u8>>,
     /// What else is to be known: names and values of AUX fields (`redis-ver`, `ctime`, `repl-id`...), in order.
@@ -162,8 +162,9 @@ pub fn key_rest(delay_us: i64, count: u64) -> Duration {
     }
 }
 
-/// Counts a key, rests, and says whether to go on.
-fn counted(progress: &Progress, delay_us: i64) -> bool {
+/// Counts a key, lets others have the core or rests, and says whether to go on.
+fn counted(progress: &Progress, delay_us: i64, pace: &mut Pace) -> bool {
+    pace.step();
     // The save is the only writer, so no locked instruction is needed.
     let count = progress.keys() + 1;
     progress.keys.store(count, Ordering::Relaxed);
@@ -192,6 +193,7 @@ pub(super) fn write_rdb<S: Sink>(
     for code in &snapshot.functions {
         writer.function(code);
     }
+    let mut pace = Pace::default();
     for (db, table) in snapshot.dbs.into_iter().enumerate() {
         if table.is_empty() {
             continue;
@@ -201,7 +203,7 @@ pub(super) fn write_rdb<S: Sink>(
         table.consume(|object| {
             if go_on {
                 writer.record(object, options.usage.as_ref().map_or(Usage::None, |usage| usage(object)));
-                go_on = counted(progress, options.key_delay_us) && !writer.has_failed();
+                go_on = counted(progress, options.key_delay_us, &mut pace) && !writer.has_failed();
             }
         });
     }
@@ -231,6 +233,7 @@ fn write_requests<'p>(
     for code in &snapshot.functions {
         append_request(&mut out, [&b"FUNCTION"[..], b"LOAD", code]);
     }
+    let mut pace = Pace::default();
     for (db, table) in snapshot.dbs.into_iter().enumerate() {
         if table.is_empty() {
             continue;
@@ -242,7 +245,7 @@ fn write_requests<'p>(
         table.consume(|object| {
             if go_on {
                 append_object(&mut out, object, &mut |out| go_on &= settle(out, BLOCK_BYTES));
-                go_on &= counted(progress, options.key_delay_us);
+                go_on &= counted(progress, options.key_delay_us, &mut pace);
             }
         });
     }
@@ -448,6 +451,7 @@ pub(super) mod tests {
     use crate::persist::disk::read_file;
     use crate::persist::testing::{Image, fake};
     use crate::rdb::{BytesSource, Item, LoadOptions, Reader};
+    use crate::structs::table::Table;
 
     /// A database of small strings.
     pub fn strings(pairs: impl IntoIterator<Item = (String, String)>) -> Table<Object> {
@@ -462,7 +466,7 @@ pub(super) mod tests {
     fn snapshot(version: u32, keys: usize) -> Snapshot {
         let db = |db: u32| strings((0..keys).map(|key| (format!("{db}:{key}"), format!("{version}"))));
         Snapshot {
-            dbs: vec![db(0), Table::new(), db(2)],
+            dbs: [db(0), Table::new(), db(2)].map(Walk::from).into(),
             aux: vec![("redis-ver", b"7.0.15".into())],
             ..Snapshot::default()
         }

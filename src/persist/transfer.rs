@@ -44,9 +44,15 @@ impl Drop for Transfer {
 }
 
 impl Transfer {
-    /// Begins. With `counted` the length comes first, for which everything is serialised twice: it is not known before.
+    /// Begins. With another snapshot of the same moment, `counted`, the length comes first, for which everything is
+    /// serialised twice: it is not known before.
     /// `notify` is called whenever there is something to take. Errors: no thread can be had.
-    pub fn start(snapshot: Snapshot, options: SnapshotOptions, counted: bool, notify: Notify) -> io::Result<Transfer> {
+    pub fn start(
+        snapshot: Snapshot,
+        counted: Option<Snapshot>,
+        options: SnapshotOptions,
+        notify: Notify,
+    ) -> io::Result<Transfer> {
         let (queue, pieces) = sync_channel(BLOCKS_AHEAD);
         let options = SnapshotOptions {
             rdb: SaveOptions { block_bytes: BLOCK_BYTES, ..options.rdb.clone() },
@@ -80,11 +86,11 @@ fn write(
     sink: QueueSink,
     snapshot: Snapshot,
     options: &SnapshotOptions,
-    counted: bool,
+    counted: Option<Snapshot>,
     progress: &Progress,
 ) -> io::Result<()> {
-    if counted {
-        let Counter(length) = write_rdb(Counter(0), snapshot.clone(), false, options, progress)?;
+    if let Some(same) = counted {
+        let Counter(length) = write_rdb(Counter(0), same, false, options, progress)?;
         sink.put(Piece::Length(length))?;
     }
     let sink = write_rdb(sink, snapshot, false, options, progress)?;
@@ -131,13 +137,14 @@ mod tests {
 
     fn snapshot(keys: usize) -> Snapshot {
         let pairs = (0..keys).map(|key| (format!("key:{key}"), format!("{key:032}")));
-        Snapshot { dbs: vec![strings(pairs)], ..Snapshot::default() }
+        Snapshot { dbs: vec![strings(pairs).into()], ..Snapshot::default() }
     }
 
     fn start(keys: usize, counted: bool) -> (Transfer, mpsc::Receiver<()>) {
         let (told, tells) = mpsc::channel();
         let notify: Notify = Arc::new(move || told.send(()).unwrap_or_default());
-        (Transfer::start(snapshot(keys), SnapshotOptions::default(), counted, notify).unwrap(), tells)
+        let counted = counted.then(|| snapshot(keys));
+        (Transfer::start(snapshot(keys), counted, SnapshotOptions::default(), notify).unwrap(), tells)
     }
 
     /// All bytes, and the length that came before them.

@@ -202,6 +202,55 @@ pub fn step_aside() {
     }
 }
 
+/// The steps of a thread that steps aside: now and then, between two of them, it lets others have its core.
+///
+/// A kernel that looks only at each tick of its clock whether a thread has had its share leaves a loop that became ready
+/// meanwhile waiting for up to 4 ms, however small the share and the slices are.
+#[derive(Debug, Default)]
+pub struct Pace {
+    steps: u32,
+    began_ns: u64,
+}
+
+impl Pace {
+    /// How long the thread runs before it offers its core.
+    const SPAN_NS: u64 = 500_000;
+    /// Steps between two looks at the clock.
+    const STEPS: u32 = 8;
+
+    /// Another step is done.
+    #[inline]
+    pub fn step(&mut self) {
+        self.steps += 1;
+        if self.steps >= Self::STEPS {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.steps = 0;
+        let now_ns = monotonic_ns();
+        let ran_ns = now_ns - self.began_ns;
+        if ran_ns < Self::SPAN_NS {
+            return;
+        }
+        self.began_ns = now_ns;
+        // More than that is no run: others had the core anyway.
+        if ran_ns < 4 * Self::SPAN_NS {
+            std::thread::yield_now();
+            self.began_ns = monotonic_ns();
+        }
+    }
+}
+
+/// The kernel's clock that never goes back, in nanoseconds.
+fn monotonic_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is valid and writable. The clock exists everywhere; if not, time stands still.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// Name and release of the system and the machine's kind, as INFO's `os`.
 pub fn system_name() -> String {
     // SAFETY: utsname is plain bytes, for which all zeros are valid.

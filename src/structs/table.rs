@@ -3,7 +3,8 @@
 //! Owns the map from keys to entries that carries a database and every large hash, set and sorted set. Its
 //! nodes are shared between clones by count and copied when written, so a clone (a snapshot) is O(1) and what it
 //! holds never changes. Nothing is ever rehashed: a full segment is split in two, sparse buddies are merged.
-//! The nodes are in `table/`: `segment.rs` (slots and tags), `link.rs` (sharing), `tree.rs` (shape, deadlines).
+//! The nodes are in `table/`: `segment.rs` (slots and tags), `link.rs` (sharing), `tree.rs` (shape, deadlines),
+//! `walk.rs` (what a snapshot is written from: a clone that may be passed only once, which spares the table most copies).
 //!
 //! Promises:
 //! - entries lie in the order of their 64-bit hash, so a scan position (the top 48 bits) keeps its meaning
@@ -18,6 +19,7 @@
 mod link;
 mod segment;
 mod tree;
+mod walk;
 
 use std::cmp::Reverse;
 use std::sync::OnceLock;
@@ -27,6 +29,7 @@ use triomphe::Arc;
 
 use segment::{SLOTS, Segment};
 use tree::{Place, SPARSE, Tree};
+pub use walk::Walk;
 
 /// Bits of a scan position.
 const CURSOR_BITS: u32 = 48;
@@ -181,9 +184,9 @@ impl<E: Entry> Table<E> {
     /// change its key or deadline. O(1).
     #[inline]
     pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut E> {
-        // Looked up before, so that a miss copies nothing; a copy keeps its slots.
+        // Looked up before, so that a miss copies nothing; a copy has the same slots.
         if let Some(at) = self.tree.leaf(hash).and_then(|leaf| leaf.find(hash, key)) {
-            return self.tree.leaf_mut(hash).map(|leaf| leaf.at_mut(at));
+            return self.tree.entry_mut(hash, at);
         }
         let all = self.overflow.as_mut()?;
         let at = overflow_at(all, hash, key).ok()?;
@@ -199,8 +202,8 @@ impl<E: Entry> Table<E> {
         } else {
             match self.tree.place(hash, entry.key()) {
                 Place::Found(old) => Some(std::mem::replace(old, entry)),
-                Place::Vacant(leaf, at) => {
-                    leaf.put(at, hash, entry);
+                Place::Vacant(vacancy) => {
+                    vacancy.fill(hash, entry);
                     None
                 }
                 Place::Full => {
@@ -228,8 +231,8 @@ impl<E: Entry> Table<E> {
         let (timed, in_parts, due) = (entry.deadline().is_some(), entry.has_timed_parts(), entry.due());
         match self.tree.place(hash, entry.key()) {
             Place::Found(_) => return false,
-            Place::Vacant(leaf, at) => drop(leaf.put(at, hash, entry)),
-            Place::Full => drop(Self::push_overflow(&mut self.overflow, hash, entry)),
+            Place::Vacant(vacancy) => _ = vacancy.fill(hash, entry),
+            Place::Full => _ = Self::push_overflow(&mut self.overflow, hash, entry),
         }
         self.len += 1;
         self.timed += usize::from(timed);
@@ -285,9 +288,8 @@ impl<E: Entry> Table<E> {
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<E> {
         let entry = match self.tree.leaf(hash).and_then(|leaf| leaf.find(hash, key)) {
             Some(at) => {
-                let leaf = self.tree.leaf_mut(hash)?;
-                let entry = leaf.take(at);
-                if leaf.len() <= SPARSE {
+                let (entry, left) = self.tree.take(hash, at)?;
+                if left <= SPARSE {
                     self.tree.merge(hash);
                 }
                 entry

@@ -93,7 +93,7 @@ pub(super) fn replay(console: &Console, parts: &[Part]) -> Result<Replayed, Stri
     if !parts.is_empty() {
         engine.load_data(true)?;
     }
-    let databases = engine.keyspace.snapshot();
+    let databases = engine.keyspace.clones();
     // The snapshot holds all that matters, and the engine's own part of it need not be taken apart.
     std::mem::forget(engine);
     let cut = view.cut.lock().unwrap_or_else(PoisonError::into_inner).take();

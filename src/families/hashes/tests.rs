@@ -326,7 +326,7 @@ fn deadlines_of_fields_go_where_their_hash_goes() {
 fn a_snapshot_keeps_fields_that_expire_later() {
     for limit in [0, 512] {
         let mut bench = timed(limit);
-        let snapshot = bench.keyspace.snapshot();
+        let snapshot = bench.keyspace.clones();
         bench.wait(5000);
         while bench.keyspace.expire_slice(10) {}
         check(&mut bench, &[("HGETALL h", "*2|$1|c|$1|3")]);

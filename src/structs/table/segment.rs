@@ -3,13 +3,13 @@
 //! Layout, 512 bytes and aligned to a cache line when `E` is a pointer:
 //!
 //! ```text
-//! line 0: refs: u32 | 4 spare bytes | 56 tags          a tag of 0 is a free slot
+//! line 0: refs: u32 | state: u32 | 56 tags              a tag of 0 is a free slot
 //! line 1..8: 8 slots each
 //! ```
 //!
 //! An entry prefers the line that its hash names (its home line), so that a lookup can ask for that line before
 //! it has read the tags. Promises: a slot is initialised exactly when its tag is not 0; the count of references
-//! belongs to `link.rs`, which shares segments between tables.
+//! belongs to `link.rs`, which shares segments between tables, the state to `walk.rs`.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -28,7 +28,8 @@ const ALL: u64 = (1 << SLOTS) - 1;
 pub(super) struct Segment<E: Entry> {
     /// First, as in every node: `link.rs` counts through a pointer that may lead to either kind.
     pub(super) refs: AtomicU32,
-    spare: u32,
+    /// Who may touch a segment that a walk shares.
+    state: AtomicU32,
     tags: [u8; SLOTS],
     slots: [MaybeUninit<E>; SLOTS],
 }
@@ -90,11 +91,11 @@ impl<E: Entry> Segment<E> {
     /// An empty segment with one reference.
     pub(super) fn boxed() -> Box<Self> {
         let mut fresh = Box::<Self>::new_uninit();
-        // SAFETY: count, spare word and tags are written; slots need no initialisation while their tags are 0.
+        // SAFETY: count, state and tags are written; slots need no initialisation while their tags are 0.
         unsafe {
             let at = fresh.as_mut_ptr();
             (&raw mut (*at).refs).write(AtomicU32::new(1));
-            (&raw mut (*at).spare).write(0);
+            (&raw mut (*at).state).write(AtomicU32::new(0));
             (&raw mut (*at).tags).write([0; SLOTS]);
             fresh.assume_init()
         }
@@ -110,6 +111,11 @@ impl<E: Entry> Segment<E> {
             fresh.tags[at] = self.tags[at];
         }
         fresh
+    }
+
+    #[inline(always)]
+    pub(super) fn state(&self) -> &AtomicU32 {
+        &self.state
     }
 
     #[inline(always)]
@@ -146,14 +152,6 @@ impl<E: Entry> Segment<E> {
         unsafe { self.slot(at) }
     }
 
-    /// The entry of an occupied slot, for writing.
-    #[inline(always)]
-    pub(super) fn at_mut(&mut self, at: usize) -> &mut E {
-        assert_ne!(self.tags[at], 0, "a free slot");
-        // SAFETY: just checked.
-        unsafe { self.slots[at].assume_init_mut() }
-    }
-
     pub(super) fn entries(&self) -> impl Iterator<Item = &E> {
         self.occupied().map(|at| self.at(at))
     }
@@ -178,19 +176,59 @@ impl<E: Entry> Segment<E> {
     /// Fills a free slot.
     #[inline(always)]
     pub(super) fn put(&mut self, at: usize, hash: u64, entry: E) -> &mut E {
-        assert_eq!(self.tags[at], 0, "an occupied slot");
-        let entry = self.slots[at].write(entry);
-        self.tags[at] = tag_of(hash);
-        entry
+        // SAFETY: the segment is borrowed mutably.
+        unsafe { &mut *Self::put_at(self, at, hash, entry) }
+    }
+
+    /// As `put`, touching nothing but the slot and its tag.
+    ///
+    /// # Safety
+    /// The segment must be alive, and nobody else may use its slots and tags.
+    #[inline(always)]
+    pub(super) unsafe fn put_at(this: *mut Self, at: usize, hash: u64, entry: E) -> *mut E {
+        // SAFETY: passed on to the caller; an index of an array is checked.
+        unsafe {
+            assert_eq!((*this).tags[at], 0, "an occupied slot");
+            let slot = (&raw mut (*this).slots[at]).cast::<E>();
+            slot.write(entry);
+            (&raw mut (*this).tags[at]).write(tag_of(hash));
+            slot
+        }
+    }
+
+    /// The entry of an occupied slot, to be changed, touching nothing else.
+    ///
+    /// # Safety
+    /// As for `put_at`.
+    #[inline(always)]
+    pub(super) unsafe fn entry_at(this: *mut Self, at: usize) -> *mut E {
+        // SAFETY: passed on to the caller; an index of an array is checked.
+        unsafe {
+            assert_ne!((*this).tags[at], 0, "a free slot");
+            (&raw mut (*this).slots[at]).cast::<E>()
+        }
     }
 
     /// Empties an occupied slot.
     #[inline(always)]
     pub(super) fn take(&mut self, at: usize) -> E {
-        assert_ne!(self.tags[at], 0, "a free slot");
-        self.tags[at] = 0;
-        // SAFETY: the tag said the slot was initialised, and now says it is free, so it is read only once.
-        unsafe { self.slots[at].assume_init_read() }
+        // SAFETY: the segment is borrowed mutably.
+        unsafe { Self::take_at(self, at) }
+    }
+
+    /// As `take`, touching nothing but the slot and its tag.
+    ///
+    /// # Safety
+    /// As for `put_at`.
+    #[inline(always)]
+    pub(super) unsafe fn take_at(this: *mut Self, at: usize) -> E {
+        // SAFETY: passed on to the caller. The tag said the slot was initialised, and now says it is free, so it is read
+        // only once.
+        unsafe {
+            let entry = Self::entry_at(this, at).read();
+            (&raw mut (*this).tags[at]).write(0);
+            entry
+        }
     }
 
     /// Asks for the first line of every entry, before a walk that touches them all.

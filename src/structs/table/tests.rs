@@ -6,25 +6,25 @@ use super::*;
 use crate::structs::record::{Body, BodyMut, NewBody, Payload, Record};
 use crate::structs::thin::ThinBytes;
 
-type Key = Record<()>;
-type Model = HashMap<Vec<u8>, (i64, Option<u64>)>;
+pub(super) type Key = Record<()>;
+pub(super) type Model = HashMap<Vec<u8>, (i64, Option<u64>)>;
 
-fn record(key: &[u8], value: i64, deadline: Option<u64>) -> Key {
+pub(super) fn record(key: &[u8], value: i64, deadline: Option<u64>) -> Key {
     Record::new(key, NewBody::Int(value), deadline, 0, 0)
 }
 
-fn value(entry: &Key) -> i64 {
+pub(super) fn value(entry: &Key) -> i64 {
     let Body::Int(value) = entry.body() else { panic!("a number") };
     value
 }
 
-fn seeded() -> fastrand::Rng {
+pub(super) fn seeded() -> fastrand::Rng {
     let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     println!("SEED={seed}");
     fastrand::Rng::with_seed(seed)
 }
 
-fn same(table: &Table<Key>, model: &Model) {
+pub(super) fn same(table: &Table<Key>, model: &Model) {
     table.check();
     assert_eq!(table.len(), model.len());
     assert_eq!(table.len_with_deadline(), model.values().filter(|(_, deadline)| deadline.is_some()).count());
@@ -48,7 +48,14 @@ fn same(table: &Table<Key>, model: &Model) {
 }
 
 /// One random step on table and model; `keys` bounds how many there can be.
-fn step(rng: &mut fastrand::Rng, table: &mut Table<Key>, model: &mut Model, keys: usize, growing: bool, now: u64) {
+pub(super) fn step(
+    rng: &mut fastrand::Rng,
+    table: &mut Table<Key>,
+    model: &mut Model,
+    keys: usize,
+    growing: bool,
+    now: u64,
+) {
     let key = rng.usize(..keys).to_string().into_bytes();
     let at = hash(&key);
     let deadline = |rng: &mut fastrand::Rng| rng.bool().then(|| now + rng.u64(..1000));

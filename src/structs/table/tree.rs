@@ -16,8 +16,13 @@
 
 mod whole;
 
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+use triomphe::Arc;
+
 use super::link::{Link, NONE, dir_bytes};
 use super::segment::Segment;
+use super::walk::Editing;
 use super::{Entry, NodeCounts};
 use crate::structs::prefetch;
 
@@ -49,6 +54,12 @@ pub(super) struct Tree<E: Entry> {
     bytes: usize,
     /// Present exactly when the root is a directory.
     shape: Option<Box<Shape>>,
+    /// Held by the tree and all its clones, once there has been one.
+    kin: OnceLock<Arc<()>>,
+    /// The walk that is under way and lets this tree change shared segments in place.
+    editing: Option<Box<Editing<E>>>,
+    /// Number of the last such walk, as it stands in segments.
+    epoch: u8,
 }
 
 // SAFETY: nodes are counted atomically and only changed while one tree alone reaches them.
@@ -59,9 +70,39 @@ unsafe impl<E: Entry + Send + Sync> Sync for Tree<E> {}
 /// Where an entry is, or could be.
 pub(super) enum Place<'a, E: Entry> {
     Found(&'a mut E),
-    Vacant(&'a mut Segment<E>, usize),
+    Vacant(Vacancy<'a, E>),
     /// The segment is full and as deep as may be.
     Full,
+}
+
+/// A leaf that may be changed, if `shared` only in slots that were touched.
+struct Edited<E: Entry> {
+    segment: *mut Segment<E>,
+    shared: bool,
+}
+
+impl<E: Entry> Clone for Edited<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: Entry> Copy for Edited<E> {}
+
+/// A free slot, in a segment that may be changed there.
+pub(super) struct Vacancy<'a, E: Entry> {
+    segment: *mut Segment<E>,
+    at: usize,
+    marker: PhantomData<&'a mut E>,
+}
+
+impl<'a, E: Entry> Vacancy<'a, E> {
+    /// Fills it.
+    #[inline(always)]
+    pub(super) fn fill(self, hash: u64, entry: E) -> &'a mut E {
+        // SAFETY: the tree is borrowed for as long as this is there, and has made the slot changeable.
+        unsafe { &mut *Segment::put_at(self.segment, self.at, hash, entry) }
+    }
 }
 
 /// A leaf and the part of the hash space it covers.
@@ -95,7 +136,7 @@ fn goes_up(hash: u64, depth: u32) -> bool {
 
 impl<E: Entry> Tree<E> {
     pub(super) const fn new() -> Self {
-        Self { root: None, bound: NONE, bytes: 0, shape: None }
+        Self { root: None, bound: NONE, bytes: 0, shape: None, kin: OnceLock::new(), editing: None, epoch: 0 }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -194,6 +235,30 @@ impl<E: Entry> Tree<E> {
         }
     }
 
+    /// The leaf that covers `hash`, after the directories on the way to it were made changeable.
+    #[inline(always)]
+    fn own_way(&mut self, hash: u64) -> Option<Link<E>> {
+        let place = self.root.as_mut()?;
+        // SAFETY: the tree owns its root; from there each directory is made changeable before its child is looked at.
+        unsafe {
+            let (mut link, mut rest) = (*place, hash);
+            if link.is_segment() {
+                return Some(link);
+            }
+            Link::own(place);
+            link = *place;
+            loop {
+                let (bits, at) = (link.bits(), index(rest, link.bits()));
+                let child = link.child(at);
+                if child.is_segment() {
+                    return Some(child);
+                }
+                link = link.own_child(at);
+                rest <<= bits;
+            }
+        }
+    }
+
     /// The leaf that covers `hash`, made changeable together with the way to it.
     #[inline(always)]
     fn own_leaf(&mut self, hash: u64) -> Option<*mut Segment<E>> {
@@ -211,34 +276,84 @@ impl<E: Entry> Tree<E> {
         }
     }
 
-    /// As `leaf`, for writing; shared nodes on the way are copied.
+    /// The leaf that covers `hash`, in which single slots may be changed after `touch`; the way to it is changeable.
     #[inline(always)]
-    pub(super) fn leaf_mut(&mut self, hash: u64) -> Option<&mut Segment<E>> {
-        // SAFETY: `own_leaf` made the leaf reachable from this tree alone, which is borrowed mutably.
-        self.own_leaf(hash).map(|leaf| unsafe { &mut *leaf })
+    fn edit_leaf(&mut self, hash: u64) -> Option<Edited<E>> {
+        let link = self.own_way(hash)?;
+        // SAFETY: the tree keeps its nodes alive.
+        if unsafe { link.is_unique() } {
+            return Some(Edited { segment: link.segment(), shared: false });
+        }
+        self.edit_shared(link, hash)
     }
 
-    /// The entry under `key`, or a slot for it; makes the leaf changeable and splits it until there is room.
+    #[cold]
+    #[inline(never)]
+    fn edit_shared(&mut self, link: Link<E>, hash: u64) -> Option<Edited<E>> {
+        if let Some(editing) = &mut self.editing {
+            // SAFETY: the way to the leaf is owned.
+            if unsafe { editing.lock(link) } {
+                return Some(Edited { segment: link.segment(), shared: true });
+            }
+        }
+        self.own_leaf(hash).map(|segment| Edited { segment, shared: false })
+    }
+
+    /// Prepares a slot of a leaf from `edit_leaf` for a change.
+    #[inline(always)]
+    fn touch(&mut self, leaf: Edited<E>, at: usize) {
+        if leaf.shared
+            && let Some(editing) = &mut self.editing
+        {
+            // SAFETY: `edit_leaf` got the lock, and locks are kept until the tree's owner gives them all back.
+            unsafe { editing.put_by(leaf.segment, at) }
+        }
+    }
+
+    /// The entry in slot `at` of the leaf that covers `hash`, to be changed.
+    #[inline(always)]
+    pub(super) fn entry_mut(&mut self, hash: u64, at: usize) -> Option<&mut E> {
+        let leaf = self.edit_leaf(hash)?;
+        self.touch(leaf, at);
+        // SAFETY: the slot may be changed, and the tree is borrowed mutably.
+        Some(unsafe { &mut *Segment::entry_at(leaf.segment, at) })
+    }
+
+    /// Takes out the entry in slot `at` of the leaf that covers `hash`, and says how many the leaf still has.
+    #[inline(always)]
+    pub(super) fn take(&mut self, hash: u64, at: usize) -> Option<(E, usize)> {
+        let leaf = self.edit_leaf(hash)?;
+        self.touch(leaf, at);
+        // SAFETY: the slot may be changed; nobody else changes any.
+        unsafe { Some((Segment::take_at(leaf.segment, at), (*leaf.segment).len())) }
+    }
+
+    /// The entry under `key`, or a slot for it; makes that changeable, and splits the leaf until there is room.
     #[inline]
     pub(super) fn place(&mut self, hash: u64, key: &[u8]) -> Place<'_, E> {
         let mut looked = false;
         loop {
-            let Some(leaf) = self.own_leaf(hash) else {
+            let Some(leaf) = self.edit_leaf(hash) else {
                 self.root = Some(Link::to_segment(Segment::boxed()));
                 self.bytes = size_of::<Segment<E>>();
                 continue;
             };
-            // SAFETY: as in `leaf_mut`; the reference is given up before the tree is changed below.
-            let segment = unsafe { &mut *leaf };
+            // SAFETY: nobody else changes the segment; the reference is given up before it is changed here.
+            let segment = unsafe { &*leaf.segment };
             if !looked {
                 if let Some(at) = segment.find(hash, key) {
-                    return Place::Found(segment.at_mut(at));
+                    self.touch(leaf, at);
+                    // SAFETY: the slot may be changed, and the tree is borrowed mutably.
+                    return Place::Found(unsafe { &mut *Segment::entry_at(leaf.segment, at) });
                 }
                 looked = true;
             }
             if let Some(at) = segment.vacant(hash) {
-                return Place::Vacant(segment, at);
+                self.touch(leaf, at);
+                return Place::Vacant(Vacancy { segment: leaf.segment, at, marker: PhantomData });
             }
+            // What is split has to be this tree's own.
+            self.own_leaf(hash);
             if !self.split(hash) {
                 return Place::Full;
             }
@@ -256,17 +371,55 @@ impl<E: Entry> Tree<E> {
     ) -> Result<(&mut E, bool), M> {
         let (entry, made): (*mut E, bool) = match self.place(hash, key) {
             Place::Found(entry) => (entry, false),
-            Place::Vacant(leaf, at) => (leaf.put(at, hash, make()), true),
+            Place::Vacant(vacancy) => (vacancy.fill(hash, make()), true),
             Place::Full => return Err(make),
         };
-        // SAFETY: the entry lies in an owned segment. `lower` changes bounds and directories only: it finds every
-        // node on the way owned, so it neither moves nor writes the segment.
+        // SAFETY: the entry lies in a segment that may be changed there. `lower` changes directories only, so it neither
+        // moves nor writes the segment.
         unsafe {
             if made && let Some(due) = (*entry).due() {
                 self.lower(hash, due);
             }
             Ok((&mut *entry, made))
         }
+    }
+
+    /// Whether no clone is alive, nor a walk under way.
+    pub(super) fn is_alone(&self) -> bool {
+        self.kin.get().is_none_or(Arc::is_unique)
+    }
+
+    /// Whether there are no directories.
+    pub(super) fn is_small(&self) -> bool {
+        self.shape.is_none()
+    }
+
+    /// The number of the next walk.
+    pub(super) fn next_epoch(&mut self) -> u32 {
+        self.epoch = (self.epoch + 1) % 64;
+        self.epoch.into()
+    }
+
+    /// Changes shared segments in place from now on.
+    pub(super) fn set_editing(&mut self, editing: Editing<E>) {
+        self.editing = Some(Box::new(editing));
+    }
+
+    /// Gives back the locks of segments that were changed in place. Whether the walk goes on.
+    #[inline]
+    pub(super) fn end_edits(&mut self) -> bool {
+        if let Some(editing) = &mut self.editing {
+            editing.unlock();
+            if editing.is_over() {
+                self.editing = None;
+            }
+        }
+        self.editing.is_some()
+    }
+
+    /// Takes the root out, with the tree's reference.
+    pub(super) fn take_root(&mut self) -> Option<Link<E>> {
+        self.root.take()
     }
 
     /// Splits the leaf that covers `hash`, which is changeable, in two. False at the depth limit.
@@ -493,13 +646,13 @@ impl<E: Entry> Tree<E> {
 
     /// Lowers the bounds on the way to the leaf that covers `hash` to `deadline`.
     pub(super) fn lower(&mut self, hash: u64, deadline: u64) {
-        if deadline == NONE || self.own_leaf(hash).is_none() {
+        if deadline == NONE || self.own_way(hash).is_none() {
             return;
         }
         self.bound = self.bound.min(deadline);
         let Some(root) = self.root.as_mut() else { return };
         let (mut place, mut rest): (*mut Link<E>, u64) = (root, hash);
-        // SAFETY: `own_leaf` made the way changeable; indices lie in their directories. A directory that is
+        // SAFETY: `own_way` made the way changeable; indices lie in their directories. A directory that is
         // replaced hangs from the root or from a run of one place, so `place` is its only link.
         unsafe {
             while !(*place).is_segment() {
@@ -691,14 +844,28 @@ impl<E: Entry> Clone for Tree<E> {
             // SAFETY: the tree keeps its root alive.
             unsafe { root.retain() }
         }
-        Self { root: self.root, bound: self.bound, bytes: self.bytes, shape: self.shape.clone() }
+        if let Some(editing) = &self.editing {
+            // What is shared from now on is shared with a clone too.
+            editing.close();
+        }
+        let kin = OnceLock::from(self.kin.get_or_init(Arc::default).clone());
+        Self {
+            root: self.root,
+            bound: self.bound,
+            bytes: self.bytes,
+            shape: self.shape.clone(),
+            kin,
+            editing: None,
+            epoch: self.epoch,
+        }
     }
 }
 
 impl<E: Entry> Drop for Tree<E> {
     fn drop(&mut self) {
         if let Some(root) = self.root.take() {
-            // SAFETY: the tree owns a reference of its root and gives it back once.
+            // SAFETY: the tree owns a reference of its root and gives it back once. Its share in `kin` goes afterwards, so
+            // that who finds itself alone finds no node shared.
             unsafe { root.release() }
         }
     }

@@ -13,6 +13,7 @@ use crate::base::ids::{ClientId, DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
 use crate::command::meta::Flag;
 use crate::command::{Args, CommandError, OwnedArgs};
+use crate::keyspace::Event;
 use crate::object::Object;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -64,6 +65,23 @@ pub enum Delivery {
         /// Whether while requests were written, as against answers being read.
         writing: bool,
     },
+}
+
+impl Delivery {
+    /// What the client is told. Errors: why not all is there.
+    fn outcome(&self) -> Result<(), CommandError> {
+        Err(match self {
+            Delivery::Done => return Ok(()),
+            Delivery::Refused(line) => {
+                CommandError::from_bytes([b"ERR Target instance replied with error: ", line.as_slice()].concat())
+            }
+            Delivery::Unreachable => CommandError::fixed("IOERR error or timeout connecting to the client"),
+            Delivery::Broken { writing: true } => {
+                CommandError::fixed("IOERR error or timeout writing to target instance")
+            }
+            Delivery::Broken { .. } => CommandError::fixed("IOERR error or timeout reading to target instance"),
+        })
+    }
 }
 
 struct Running {
@@ -118,30 +136,44 @@ impl Engine {
         if let Some(index) = self.client_by_id(running.client) {
             let client = &mut self.clients[index];
             client.logged = client.logged.max(logged);
-            let error = match delivery {
-                Delivery::Done => None,
-                Delivery::Refused(line) => {
-                    Some([b"ERR Target instance replied with error: ", line.as_slice()].concat())
-                }
-                Delivery::Unreachable => Some(b"IOERR error or timeout connecting to the client".to_vec()),
-                Delivery::Broken { writing: true } => {
-                    Some(b"IOERR error or timeout writing to target instance".to_vec())
-                }
-                Delivery::Broken { .. } => Some(b"IOERR error or timeout reading to target instance".to_vec()),
-            };
-            if let Some(text) = &error {
+            let outcome = delivery.outcome();
+            if let Err(error) = &outcome {
                 let command = self.clients[index].last_command;
                 self.table.get_mut(command).stats.failed += 1;
-                self.count_error(&CommandError::from_bytes(text.clone()));
+                self.count_error(error);
             }
-            self.answer(index, |reply| match &error {
-                None => reply.ok(),
-                Some(text) => reply.error(text),
+            self.answer(index, |reply| match &outcome {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(error.text()),
             });
         }
         for index in std::mem::take(&mut self.migrations.waiting) {
             self.execute_held(index);
         }
+    }
+
+    /// Sends keys of the client's database while everything waits: for a unit, in whose middle nothing else may run.
+    /// Errors: why not all of them are there.
+    pub(crate) fn migrate_now(
+        &mut self,
+        index: ClientIndex,
+        target: &Target,
+        records: Vec<Object>,
+        copy: bool,
+    ) -> Result<(), CommandError> {
+        let (delivery, delivered) = (self.senses.migrate)(target, &records);
+        if !copy && !delivered.is_empty() {
+            let mut db = self.keyspace.db(self.clients[index].db);
+            let mut request: Vec<&[u8]> = vec![b"DEL"];
+            for record in delivered.iter().filter_map(|&at| records.get(at)) {
+                if db.delete(record.key()) {
+                    db.changed(record.key(), Event::DEL);
+                    request.push(record.key());
+                }
+            }
+            self.effects.propagate_instead(&request);
+        }
+        delivery.outcome()
     }
 
     /// Deletes what is as it was sent, as one DEL. Returns the log's offset behind it.

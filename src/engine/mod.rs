@@ -185,6 +185,8 @@ pub struct Senses {
     pub receive: fn(&mut Engine, ClientIndex, &mut Vec<u8>) -> bool,
     /// Runs something on a thread of this name. Errors: the reason why there is none.
     pub spawn: fn(&str, Work) -> Result<(), String>,
+    /// Sends records to another server while everything waits; the positions of those that are there.
+    pub migrate: fn(&migration::Target, &[crate::object::Object]) -> (migration::Delivery, Vec<usize>),
     /// Holds the whole server for this long (DEBUG SLEEP).
     pub sleep: fn(std::time::Duration),
     /// Does of a change of directives what may fail, and leaves all as it was when it does: old settings, new ones,

@@ -234,12 +234,15 @@ impl Engine {
                 handler(&mut cx)
             }
             Handler::Engine(handler) => {
-                // What EXEC runs is propagated by itself.
+                let writes = self.table.get(id).has(Flag::Write);
+                if writes {
+                    self.effects.clear();
+                }
                 let result = handler(&mut EngineCx { engine: self, client: index, args });
-                if !self.table.get(id).has(Flag::Write) {
+                if !writes {
+                    // What EXEC runs is propagated by itself.
                     return result;
                 }
-                self.effects.clear();
                 result
             }
             Handler::Container => Err(CommandError::arity(&self.table.get(id).name)),

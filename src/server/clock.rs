@@ -16,6 +16,7 @@ pub const SENSES: Senses = Senses {
     serve_others: super::busy::serve_others,
     receive: super::busy::receive,
     spawn: super::busy::spawn,
+    migrate: super::migrate::send_now,
     sleep: std::thread::sleep,
     prepare: super::follow::prepare,
     rewrite_config: super::config_file::rewrite,

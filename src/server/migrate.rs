@@ -107,6 +107,12 @@ struct Answers {
     error: Option<Vec<u8>>,
 }
 
+/// Sends records on a connection of their own, and waits for the answers.
+pub fn send_now(target: &Target, records: &[Object]) -> (Delivery, Vec<usize>) {
+    let (delivery, delivered, _) = send(target, records, None);
+    (delivery, delivered)
+}
+
 /// Sends records. One broken attempt is made good by another on a new connection if nothing was answered, since a kept
 /// connection may have been closed by the other side.
 fn send(target: &Target, records: &[Object], kept: Option<Link>) -> (Delivery, Vec<usize>, Option<Link>) {

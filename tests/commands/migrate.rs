@@ -97,9 +97,6 @@ fn errors_are_redis_own() {
         "-ERR Target instance replied with error: WRONGPASS invalid username-password pair or user is disabled.",
     );
     a.is("GET k", r#""v""#);
-    a.is("MULTI", "+OK");
-    a.is(&format!("MIGRATE 127.0.0.1 {port} k 0 1000"), "+QUEUED");
-    a.is("EXEC", "[-ERR MIGRATE is not allowed inside a transaction or a script]");
     let locked = Server::with(&["--requirepass", "secret"]);
     let port = locked.port();
     a.is(
@@ -110,6 +107,40 @@ fn errors_are_redis_own() {
     a.is("SET k v", "+OK");
     a.is(&format!("MIGRATE 127.0.0.1 {port} k 0 1000 REPLACE AUTH secret"), "+OK");
     a.is("EXISTS k", ":0");
+}
+
+#[test]
+fn keys_move_in_the_middle_of_transactions_and_scripts() {
+    let from = Server::with(&["--appendonly", "yes", "--enable-debug-command", "yes"]);
+    let to = Server::start();
+    let (mut a, mut b, port) = (from.connect(), to.connect(), to.port());
+    a.is("MSET k 1 l 2 m 3 n 4 stays 5", "+OK");
+    a.is("MULTI", "+OK");
+    a.is("INCR k", "+QUEUED");
+    a.is(&format!("MIGRATE 127.0.0.1 {port} k 0 5000"), "+QUEUED");
+    a.is("EXISTS k", "+QUEUED");
+    a.is(&format!("MIGRATE 127.0.0.1 {port} gone 0 5000"), "+QUEUED");
+    a.is(&format!("MIGRATE 127.0.0.1 {port} stays 0 5000 COPY"), "+QUEUED");
+    a.is("EXEC", "[:2, +OK, :0, +NOKEY, +OK]");
+    b.is("MGET k stays", r#"["2", "5"]"#);
+    let script = "return {redis.call('migrate', '127.0.0.1', ARGV[1], '', 0, 5000, 'keys', unpack(KEYS)), redis.call('exists', KEYS[1])}";
+    let port_text = port.to_string();
+    let call: Vec<&[u8]> = [b"EVAL", script.as_bytes(), b"2", b"l", b"m", port_text.as_bytes()].into();
+    assert_eq!(a.call_bytes(&call).to_string(), "[+OK, :0]");
+    b.is("MGET l m", r#"["2", "3"]"#);
+    // Where not all arrive, those that did are gone here.
+    b.is("SET n there", "+OK");
+    a.is("SET o 6", "+OK");
+    a.is("MULTI", "+OK");
+    a.call_bytes(&[b"MIGRATE", b"127.0.0.1", port_text.as_bytes(), b"", b"0", b"5000", b"KEYS", b"n", b"o"]);
+    a.is("MIGRATE 127.0.0.1 1 stays 0 100", "+QUEUED");
+    a.is(
+        "EXEC",
+        "[-ERR Target instance replied with error: BUSYKEY Target key name already exists., \
+         -IOERR error or timeout connecting to the client]",
+    );
+    a.is("DEBUG LOADAOF", "+OK");
+    a.is("MGET k l m n o stays", r#"[nil, nil, nil, "4", nil, "5"]"#);
 }
 
 /// A target that says nothing until it is told to.

@@ -68,10 +68,6 @@ fn migrate(cx: &mut EngineCx<'_>) -> CmdResult {
         cx.reply().simple("NOKEY");
         return Ok(Outcome::Done);
     }
-    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
-        // It would have to wait for the network in the middle of a unit.
-        return Err(CommandError::fixed("ERR MIGRATE is not allowed inside a transaction or a script"));
-    }
     let text = |at: usize| String::from_utf8_lossy(args.at(at)).into_owned();
     let target = Target {
         host: text(1),
@@ -82,6 +78,12 @@ fn migrate(cx: &mut EngineCx<'_>) -> CmdResult {
         replace: options.replace,
     };
     let index = cx.client;
+    if cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        // In the middle of a unit nothing else may run, so everybody waits.
+        cx.engine.migrate_now(index, &target, records, options.copy)?;
+        cx.reply().ok();
+        return Ok(Outcome::Done);
+    }
     cx.engine.begin_migration(index, target, records, options.copy);
     cx.engine.hold(index, BlockedOn::Migration, args);
     Ok(Outcome::Done)

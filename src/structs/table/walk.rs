@@ -26,8 +26,8 @@
 
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use triomphe::Arc;
 
 use super::link::Link;
@@ -68,6 +68,11 @@ pub(super) struct Patches<E: Entry> {
     /// A clone has been made: segments are not changed in place any more.
     closed: AtomicBool,
     chunks: [AtomicPtr<UnsafeCell<Patch<E>>>; CHUNKS],
+    /// The walker wants to be told when the editor gives locks back.
+    is_awaited: AtomicBool,
+    /// How often it was told.
+    told: Mutex<u64>,
+    tell: Condvar,
 }
 
 // SAFETY: a patch is only touched by the holder of its segment's lock, which hands over what was written before; chunks
@@ -85,7 +90,14 @@ fn chunk_of(patch: u32) -> (usize, usize) {
 
 impl<E: Entry> Patches<E> {
     fn new(epoch: u32) -> Self {
-        Patches { epoch, closed: AtomicBool::new(false), chunks: std::array::from_fn(|_| AtomicPtr::default()) }
+        Patches {
+            epoch,
+            closed: AtomicBool::new(false),
+            chunks: std::array::from_fn(|_| AtomicPtr::default()),
+            is_awaited: AtomicBool::new(false),
+            told: Mutex::new(0),
+            tell: Condvar::new(),
+        }
     }
 
     /// Makes sure that a patch is there. For the editor.
@@ -119,6 +131,28 @@ impl<E: Entry> Patches<E> {
 
     fn state(&self, lock: u32, patch: u32) -> u32 {
         lock | self.epoch << EPOCH_SHIFT | patch << PATCH_SHIFT
+    }
+
+    fn told(&self) -> MutexGuard<'_, u64> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The editor has given locks back.
+    fn tell(&self) {
+        // Either the walker sees the free locks, or this sees that it waits.
+        fence(Ordering::SeqCst);
+        if self.is_awaited.load(Ordering::Relaxed) {
+            *self.told() += 1;
+            self.tell.notify_all();
+        }
+    }
+
+    /// Waits until the editor gives locks back, if it has not since it had told so often.
+    fn await_more(&self, told: u64) {
+        let mut guard = self.told();
+        while *guard == told {
+            guard = self.tell.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// A clone is made.
@@ -253,12 +287,16 @@ impl<E: Entry> Editing<E> {
 
     /// Gives all locks back. O(locks).
     pub(super) fn unlock(&mut self) {
+        if self.locked.is_empty() {
+            return;
+        }
         for segment in self.locked.drain(..) {
             // SAFETY: the walk holds the segment, and cannot let go of it before this.
             let state = unsafe { segment.as_ref().state() };
             let (_, patch) = self.patches.read(state.load(Ordering::Relaxed));
             state.store(self.patches.state(FREE, patch), Ordering::Release);
         }
+        self.patches.tell();
     }
 }
 
@@ -441,22 +479,23 @@ impl<E: Entry> Pass<'_, E> {
     /// # Safety
     /// To be called once, at the end.
     unsafe fn finish(mut self, f: &mut impl FnMut(&E)) {
-        /// About the time a turn takes; who waits here has nothing else to do.
-        const REST: Duration = Duration::from_micros(50);
-        // SAFETY: each link in the list comes with a reference.
-        unsafe {
-            loop {
+        self.patches.is_awaited.store(true, Ordering::Relaxed);
+        loop {
+            let told = *self.patches.told();
+            fence(Ordering::SeqCst);
+            // SAFETY: each link in the list comes with a reference.
+            unsafe {
                 for link in std::mem::take(self.put_off) {
                     self.below(link, f);
                 }
                 if let Some(last) = self.waiting.take() {
                     Self::give(last, f);
                 }
-                if self.put_off.is_empty() {
-                    return;
-                }
-                std::thread::sleep(REST);
             }
+            if self.put_off.is_empty() {
+                return;
+            }
+            self.patches.await_more(told);
         }
     }
 }

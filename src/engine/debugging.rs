@@ -352,10 +352,6 @@ impl super::context::EngineCx<'_> {
             () if args.is(2, "sync") => ClientFlags::DEBUGS_SCRIPTS | ClientFlags::DEBUGS_IN_SYNC,
             () => return Err(CommandError::fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO")),
         };
-        // While such a session holds the server, sockets are read past the runtime and what seals them.
-        if wanted.contains(ClientFlags::DEBUGS_IN_SYNC) && self.client().endpoints.tls {
-            return Err(CommandError::fixed("ERR SCRIPT DEBUG SYNC is not supported over TLS, use SCRIPT DEBUG YES"));
-        }
         self.client().flags.remove(DEBUGGING);
         self.client().flags.insert(wanted);
         self.reply().ok();

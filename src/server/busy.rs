@@ -52,12 +52,10 @@ pub fn receive(engine: &mut Engine, client: ClientIndex, into: &mut Vec<u8>) -> 
         let conns = rim.conns.borrow();
         let Some(conn) = conns.get(client).and_then(Option::as_ref) else { return false };
         let before = into.len();
-        into.resize(before + READ_BYTES, 0);
-        let read = conn.stream.read_now(&mut into[before..]);
-        into.truncate(before + *read.as_ref().unwrap_or(&0));
-        match read {
+        match conn.stream.receive_now(into) {
             Ok(0) => return false,
-            Ok(_) => return true,
+            Ok(_) if into.len() > before => return true,
+            Ok(_) => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => return false,
         }

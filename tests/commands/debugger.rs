@@ -299,6 +299,7 @@ fn a_debugger_is_there_only_when_asked_for() {
     c.reads("+PONG");
     c.reads("-ERR SCRIPT DEBUG must be called outside a pipeline");
     c.is("SCRIPT DEBUG YES", "+OK");
+    c.is(&format!("EVALSHA {} 0", "e".repeat(40)), "-ERR Please use EVAL instead of EVALSHA for debugging");
     // Inside a transaction nobody could answer it.
     c.is("MULTI", "+OK");
     c.is("EVAL return(7) 0", "+QUEUED");

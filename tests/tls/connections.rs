@@ -154,15 +154,18 @@ fn a_server_may_listen_for_tls_alone_and_be_shut_down_over_it() {
 }
 
 #[test]
-fn scripts_are_debugged_over_tls_where_that_holds_nobody_up() {
+fn scripts_are_debugged_over_tls() {
     let s = TlsServer::start();
-    let mut c = s.connect();
-    c.is("SCRIPT DEBUG SYNC", "-ERR SCRIPT DEBUG SYNC is not supported over TLS, use SCRIPT DEBUG YES");
-    c.is("SCRIPT DEBUG YES", "+OK");
-    let at = c.call_bytes(&[b"EVAL", b"return redis.call('incr', 'n')", b"0"]).to_string();
-    assert!(at.starts_with("[+* Stopped at 1, stop reason = step over"), "{at}");
-    c.is("s", "[+<redis> incr n, +<reply> 1, +<endsession>]");
-    c.reads(":1");
-    c.closed();
-    s.server.connect().is("EXISTS n", ":0");
+    for (mode, changed) in [("YES", ":0"), ("SYNC", ":1")] {
+        let mut c = s.connect();
+        c.is(&format!("SCRIPT DEBUG {mode}"), "+OK");
+        let at = c.call_bytes(&[b"EVAL", b"local i = 1\nreturn redis.call('incr', 'n')", b"0"]).to_string();
+        assert!(at.starts_with("[+* Stopped at 1, stop reason = step over"), "{at}");
+        assert!(c.call("s").to_string().starts_with("[+* Stopped at 2"));
+        c.is("print i", "[+<value> 1]");
+        c.is("s", "[+<redis> incr n, +<reply> 1, +<endsession>]");
+        c.reads(":1");
+        c.closed();
+        s.server.connect().is("EXISTS n", changed);
+    }
 }

@@ -1,5 +1,6 @@
 //! EVAL and its like, and SCRIPT.
 
+use crate::client::ClientFlags;
 use crate::command::{Args, Bound, CmdResult, CommandError, Outcome};
 use crate::engine::Engine;
 use crate::engine::context::{EngineCx, EngineHandler, engine};
@@ -59,6 +60,9 @@ fn evalsha(cx: &mut EngineCx<'_>, read_only: bool) -> CmdResult {
     show(cx);
     if cx.args.at(1).len() != 40 {
         return Err(NO_SCRIPT);
+    }
+    if cx.client().flags.contains(ClientFlags::DEBUGS_SCRIPTS) {
+        return Err(CommandError::fixed("ERR Please use EVAL instead of EVALSHA for debugging"));
     }
     let keys = key_count(cx.args, CommandError::NOT_INTEGER)?;
     let script = cx.engine.scripting.host.borrow().find(cx.args.at(1)).cloned().ok_or(NO_SCRIPT)?;

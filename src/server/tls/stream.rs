@@ -106,9 +106,29 @@ impl TlsStream {
         let _ = socket2::SockRef::from(self.half.as_ref()).shutdown(std::net::Shutdown::Both);
     }
 
-    /// Reads records that are there without waiting, past the runtime.
-    pub fn read_records_now(&self, into: &mut [u8]) -> io::Result<usize> {
-        (&*socket2::SockRef::from(self.half.as_ref())).read(into)
+    /// Reads records that are there without waiting, past the runtime, and gives their plaintext. Returns how many bytes
+    /// the socket had, 0 at its end. What a handshake has to say is sent. After an error of the peer's the session has
+    /// ended, and so does the connection once its task runs again.
+    pub fn receive_now(&self, sink: &mut dyn FnMut(&[u8])) -> io::Result<usize> {
+        let session = &mut *self.session.borrow_mut();
+        if session.has_ended() {
+            return Ok(0);
+        }
+        RECEIVED.with_borrow_mut(|buffer| {
+            buffer.resize(MOST_KEPT + LARGE_READ_BYTES, 0);
+            let socket = socket2::SockRef::from(self.half.as_ref());
+            let read = (&*socket).read(&mut buffer[MOST_KEPT..MOST_KEPT + RECORD_BYTES])?;
+            let from = MOST_KEPT - session.kept().len();
+            buffer[from..MOST_KEPT].copy_from_slice(session.kept());
+            let _ = session.received(&mut buffer[from..MOST_KEPT + read], sink);
+            while !session.is_flushed() && !session.stands_for_plaintext() {
+                match (&*socket).write(session.unsent()) {
+                    Ok(sent) => session.sent(sent),
+                    Err(_) => break,
+                };
+            }
+            Ok(read)
+        })
     }
 
     fn stage(&self) -> Stage {
@@ -261,39 +281,21 @@ impl Rim {
         conn: &mut Conn,
         tls: &TlsStream,
     ) {
-        let session = &mut *tls.session.borrow_mut();
-        if session.has_ended() {
+        let handshake = tls.stage() == Stage::Handshake;
+        let before = conn.query.len();
+        let query = &mut conn.query;
+        if tls.receive_now(&mut |plain| query.extend_from_slice(plain)).is_err() {
             return;
         }
-        RECEIVED.with_borrow_mut(|buffer| {
-            buffer.resize(MOST_KEPT + LARGE_READ_BYTES, 0);
-            let read = tls.read_records_now(&mut buffer[MOST_KEPT..MOST_KEPT + RECORD_BYTES]).unwrap_or(0);
-            if read == 0 {
-                return;
-            }
-            let from = MOST_KEPT - session.kept().len();
-            buffer[from..MOST_KEPT].copy_from_slice(session.kept());
-            let handshake = session.stage() == Stage::Handshake;
-            let before = conn.query.len();
-            let query = &mut conn.query;
-            // After an error the session has ended, and so does the connection once its task runs again.
-            let _ = session.received(&mut buffer[from..MOST_KEPT + read], &mut |plain| query.extend_from_slice(plain));
-            while !session.is_flushed() && !session.stands_for_plaintext() {
-                match (&*socket2::SockRef::from(tls.half.as_ref())).write(session.unsent()) {
-                    Ok(sent) => session.sent(sent),
-                    Err(_) => break,
-                };
-            }
-            let appended = conn.query.len() - before;
-            if appended > 0 {
-                self.parse_appended(engine, turn, index, conn);
-                engine.received(index, appended);
-                engine.clients[index].query = conn.sizes();
-            }
-            if handshake && session.stage() != Stage::Handshake {
-                engine.refuse_if_protected(index);
-            }
-        });
+        let appended = conn.query.len() - before;
+        if appended > 0 {
+            self.parse_appended(engine, turn, index, conn);
+            engine.received(index, appended);
+            engine.clients[index].query = conn.sizes();
+        }
+        if handshake && tls.stage() != Stage::Handshake {
+            engine.refuse_if_protected(index);
+        }
     }
 
     /// Says in the log why a TLS connection ends.

@@ -14,7 +14,7 @@ use super::{Notify, Slot};
 use crate::object::Object;
 use crate::persist::aof::{append_bulk, append_bulk_int};
 use crate::rdb::{self, Sink, Usage, Writer};
-use crate::structs::process::{Pace, step_aside};
+use crate::structs::process::{breathe, step_aside};
 use crate::structs::table::Walk;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -163,8 +163,8 @@ pub fn key_rest(delay_us: i64, count: u64) -> Duration {
 }
 
 /// Counts a key, lets others have the core or rests, and says whether to go on.
-fn counted(progress: &Progress, delay_us: i64, pace: &mut Pace) -> bool {
-    pace.step();
+fn counted(progress: &Progress, delay_us: i64) -> bool {
+    breathe();
     // The save is the only writer, so no locked instruction is needed.
     let count = progress.keys() + 1;
     progress.keys.store(count, Ordering::Relaxed);
@@ -193,7 +193,6 @@ pub(super) fn write_rdb<S: Sink>(
     for code in &snapshot.functions {
         writer.function(code);
     }
-    let mut pace = Pace::default();
     for (db, table) in snapshot.dbs.into_iter().enumerate() {
         if table.is_empty() {
             continue;
@@ -203,7 +202,7 @@ pub(super) fn write_rdb<S: Sink>(
         table.consume(|object| {
             if go_on {
                 writer.record(object, options.usage.as_ref().map_or(Usage::None, |usage| usage(object)));
-                go_on = counted(progress, options.key_delay_us, &mut pace) && !writer.has_failed();
+                go_on = counted(progress, options.key_delay_us) && !writer.has_failed();
             }
         });
     }
@@ -233,7 +232,6 @@ fn write_requests<'p>(
     for code in &snapshot.functions {
         append_request(&mut out, [&b"FUNCTION"[..], b"LOAD", code]);
     }
-    let mut pace = Pace::default();
     for (db, table) in snapshot.dbs.into_iter().enumerate() {
         if table.is_empty() {
             continue;
@@ -245,7 +243,7 @@ fn write_requests<'p>(
         table.consume(|object| {
             if go_on {
                 append_object(&mut out, object, &mut |out| go_on &= settle(out, BLOCK_BYTES));
-                go_on &= counted(progress, options.key_delay_us, &mut pace);
+                go_on &= counted(progress, options.key_delay_us);
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use crate::keyspace::{Garbage, Unfreed};
 use crate::structs::alloc;
+use crate::structs::process::{breathe, step_aside};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -62,7 +63,7 @@ impl Reclaim {
 
 /// What was freed is not given back at once: the allocator keeps it until it is used again, if need be for ever.
 fn work(incoming: &Receiver<Job>, counter: &Unfreed) {
-    crate::structs::process::step_aside();
+    step_aside();
     let mut kept_since: Option<Instant> = None;
     loop {
         let job = match kept_since {
@@ -76,6 +77,7 @@ fn work(incoming: &Receiver<Job>, counter: &Unfreed) {
                 counter.values.fetch_sub(values, Ordering::Relaxed);
                 counter.bytes.fetch_sub(bytes, Ordering::Relaxed);
                 kept_since.get_or_insert_with(Instant::now);
+                breathe();
                 false
             }
             Ok(Job::Trim) => {

@@ -1,6 +1,7 @@
 //! The few calls to the operating system that the standard library lacks: limits and names of the process.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::sync::Mutex;
 
 /// What `ps` shows of the process, once it has a place of its own: the kernel reads it up to the first zero byte.
@@ -168,6 +169,7 @@ pub fn raise_open_files(wanted: u64) -> Option<u64> {
 /// and in slices so short that the loop, when there is something to do, waits no longer for it than it would for its
 /// turn. Only a hint: a system that knows no slices of a thread's own, or refuses, goes on as it was.
 pub fn step_aside() {
+    PACE.set(Some(Pace::default()));
     #[cfg(target_os = "linux")]
     {
         /// So much more than the process has.
@@ -202,12 +204,29 @@ pub fn step_aside() {
     }
 }
 
-/// The steps of a thread that steps aside: now and then, between two of them, it lets others have its core.
+thread_local! {
+    /// The steps of this thread, if it steps aside.
+    static PACE: Cell<Option<Pace>> = const { Cell::new(None) };
+}
+
+/// To be called between two steps of what may take long: lets others have the core now and then if the calling thread steps
+/// aside, and costs next to nothing if it does not.
 ///
 /// A kernel that looks only at each tick of its clock whether a thread has had its share leaves a loop that became ready
 /// meanwhile waiting for up to 4 ms, however small the share and the slices are.
-#[derive(Debug, Default)]
-pub struct Pace {
+#[inline]
+pub fn breathe() {
+    // A thread that is being torn down has nothing long to do.
+    let _ = PACE.try_with(|slot| {
+        if let Some(mut pace) = slot.get() {
+            pace.step();
+            slot.set(Some(pace));
+        }
+    });
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
     steps: u32,
     began_ns: u64,
 }
@@ -218,15 +237,15 @@ impl Pace {
     /// Steps between two looks at the clock.
     const STEPS: u32 = 8;
 
-    /// Another step is done.
     #[inline]
-    pub fn step(&mut self) {
+    fn step(&mut self) {
         self.steps += 1;
         if self.steps >= Self::STEPS {
             self.look();
         }
     }
 
+    #[cold]
     fn look(&mut self) {
         self.steps = 0;
         let now_ns = monotonic_ns();

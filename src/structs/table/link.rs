@@ -238,6 +238,7 @@ impl<E: Entry> Link<E> {
             if self.is_segment() {
                 crate::structs::held::freed(size_of::<Segment<E>>());
                 drop(Box::from_raw(self.segment()));
+                crate::structs::process::breathe();
             } else {
                 crate::structs::held::freed(dir_bytes(self.bits(), self.is_bounded()));
                 self.each_run(|child| child.release());

@@ -115,6 +115,7 @@ impl Engine {
             shared_integers: size(Key::Maxmemory) == 0 || !(policy.is_lru() || policy.is_lfu()),
             ..Limits::default()
         };
+        self.history.resize_backlog(size(Key::ReplBacklogSize));
         self.slowlog.threshold_us = slow_us;
         self.slowlog.max_len = size(Key::SlowlogMaxLen);
         self.slowlog.trim();

@@ -40,6 +40,7 @@ use crate::keyspace::{Garbage, Keyspace};
 use crate::object::Limits;
 use crate::observe::{LatencyMonitor, ServerStats, SlowLog};
 use crate::pubsub::PubSub;
+use crate::replication::history::{History, ReplicationId};
 use blocking::Blocking;
 use slab::Slab;
 use std::collections::BTreeMap;
@@ -281,8 +282,8 @@ pub struct Engine {
     pub facts: Facts,
     /// The rim's functions.
     pub senses: Senses,
-    /// 40 hex digits that name this history of changes to replicas.
-    pub replication_id: String,
+    /// The history of changes that replicas follow.
+    pub history: History,
     /// Bytes that were allocated when the server began to serve.
     pub startup_memory: usize,
     /// Switches of DEBUG.
@@ -349,7 +350,7 @@ impl Engine {
             now: facts.started_at,
             facts,
             senses,
-            replication_id: String::new(),
+            history: History::new(ReplicationId::NONE, 0),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             scripting,
@@ -375,7 +376,7 @@ impl Engine {
         }
         engine.load_users()?;
         engine.apply_all();
-        engine.change_replication_id();
+        engine.history.id = engine.random_replication_id();
         engine.begin_turn();
         engine.started();
         Ok(engine)
@@ -385,11 +386,6 @@ impl Engine {
     pub fn started(&mut self) {
         self.startup_memory = self.used_memory();
         self.stats.peak_memory = self.startup_memory;
-    }
-
-    /// Begins a history that no replica knows.
-    pub(crate) fn change_replication_id(&mut self) {
-        self.replication_id = (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect();
     }
 
     /// Takes the time for the units that follow.

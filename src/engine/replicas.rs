@@ -5,6 +5,7 @@ use super::propagate::Readers;
 use super::{ClientIndex, Engine};
 use crate::client::ClientFlags;
 use crate::persist::transfer::{Piece, Transfer};
+use crate::replication::history::ReplicationId;
 use crate::replication::{Announced, Replica, Stage};
 
 /// While so much output waits for a replica's socket, no more of its snapshot is taken from the thread that makes it.
@@ -15,7 +16,7 @@ impl Engine {
     pub(super) fn follow_readers(&mut self) {
         let mut readers = Readers::empty();
         readers.set(Readers::LOG, self.durability.log.is_some());
-        readers.set(Readers::REPLICAS, !self.replicas.is_empty());
+        readers.set(Readers::REPLICAS, !self.replicas.is_empty() || self.history.has_backlog());
         self.propagation.set_readers(readers, self.durability.is_loading());
         self.keyspace.log.keep_removals = !readers.is_empty();
         self.effects.wanted = !readers.is_empty();
@@ -57,9 +58,27 @@ impl Engine {
             pending: Vec::new(),
         };
         self.replicas.add(replica);
+        if !self.history.has_backlog() {
+            // What happened while nothing was remembered is in no history that anybody knows.
+            let id = self.random_replication_id();
+            self.history.restart(id);
+            self.history.begin_backlog();
+            tracing::info!("Replication backlog created, my new replication IDs are '{id}' and '{}'", ReplicationId::NONE);
+        }
         self.propagation.begin_replica();
         self.follow_readers();
         Ok(())
+    }
+
+    /// A name for a history that nobody knows.
+    pub(crate) fn random_replication_id(&mut self) -> ReplicationId {
+        ReplicationId::from_bits(std::array::from_fn(|_| self.rng.u32(..)))
+    }
+
+    /// Lets all replicas go: what they followed is not this server's history any more.
+    pub(super) fn disconnect_replicas(&mut self) {
+        let all: Vec<_> = self.replicas.iter().filter_map(|replica| self.client_by_id(replica.client)).collect();
+        all.into_iter().for_each(|index| self.close(index, false));
     }
 
     fn random_mark(&mut self) -> String {
@@ -152,7 +171,13 @@ impl Engine {
     #[cold]
     pub(super) fn feed_replicas(&mut self) {
         let bytes = self.propagation.take_for_replicas();
-        self.replicas.offset += bytes.len() as u64;
+        self.feed_replicas_raw(&bytes);
+    }
+
+    /// Adds bytes to the history, and gives them to all replicas. A replica passes on so what its primary sends.
+    pub(super) fn feed_replicas_raw(&mut self, bytes: &[u8]) {
+        self.history.append(bytes);
+        self.history.trim(None);
         let limit = self.options.output_limits[1].hard_bytes;
         let mut fed = Vec::new();
         for replica in self.replicas.iter_mut() {
@@ -160,7 +185,7 @@ impl Engine {
                 Stage::Online => false,
                 _ if replica.announced.only_snapshot => continue,
                 _ => {
-                    replica.pending.extend_from_slice(&bytes);
+                    replica.pending.extend_from_slice(bytes);
                     limit != 0 && replica.pending.len() as u64 >= limit
                 }
             };
@@ -172,7 +197,7 @@ impl Engine {
                 self.close_for_output(index);
             } else if stage == Stage::Online && !self.clients[index].closing() {
                 self.lend_buffer(index);
-                self.clients[index].out.raw(&bytes);
+                self.clients[index].out.raw(bytes);
                 self.mark_dirty(index);
                 self.check_output_limit(index);
             }

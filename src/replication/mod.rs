@@ -4,6 +4,8 @@
 //! What is there: a replica asks with SYNC, gets a snapshot and from then on the stream of what changes. What is not there
 //! yet: going on after a broken connection (PSYNC, a backlog), acknowledgements, and being a replica.
 
+pub mod history;
+
 use crate::base::ids::ClientId;
 
 /// What a client says of itself before it asks for a snapshot (REPLCONF).
@@ -88,13 +90,11 @@ pub struct Replica<T> {
 #[derive(Debug)]
 pub struct Replicas<T> {
     all: Vec<Replica<T>>,
-    /// Bytes of the stream since the server began; replicas count along.
-    pub offset: u64,
 }
 
 impl<T> Default for Replicas<T> {
     fn default() -> Self {
-        Replicas { all: Vec::new(), offset: 0 }
+        Replicas { all: Vec::new() }
     }
 }
 

@@ -349,7 +349,8 @@ fn set_disable_deny_scripts(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn change_replication_id(cx: &mut EngineCx<'_>) -> CmdResult {
     tracing::warn!("Changing replication IDs after receiving DEBUG change-repl-id");
-    cx.engine.change_replication_id();
+    let id = cx.engine.random_replication_id();
+    cx.engine.history.restart(id);
     done(cx)
 }
 

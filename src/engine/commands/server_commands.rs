@@ -41,7 +41,7 @@ fn role(cx: &mut EngineCx<'_>) -> CmdResult {
             Some((engine.replica_address(index, &replica.announced), replica.announced.port))
         })
         .collect();
-    let offset = engine.replicas.offset;
+    let offset = engine.history.offset;
     let reply = cx.reply();
     reply.array(3);
     reply.bulk(b"master");

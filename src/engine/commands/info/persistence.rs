@@ -93,9 +93,9 @@ pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
     }
     out.fields(&[
         ("master_failover_state", &"no-failover"),
-        ("master_replid", &engine.replication_id),
+        ("master_replid", &engine.history.id),
         ("master_replid2", &"0".repeat(40)),
-        ("master_repl_offset", &engine.replicas.offset),
+        ("master_repl_offset", &engine.history.offset),
         ("second_repl_offset", &-1),
         ("repl_backlog_active", &0),
         ("repl_backlog_size", &config.integer(Key::ReplBacklogSize)),

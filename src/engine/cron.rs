@@ -121,7 +121,10 @@ impl Engine {
         self.trim_memory(used);
         if now.as_secs() != self.cron.second {
             self.cron.second = now.as_secs();
-            self.greet_replicas();
+            self.look_after_replicas();
+        }
+        if !self.replicas.is_empty() {
+            self.start_due_snapshots();
         }
         self.clients_slice();
         self.evict_clients();

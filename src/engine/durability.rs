@@ -275,6 +275,9 @@ impl Engine {
 
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
+        if self.replicas.ask && self.pause.until.0 == 0 {
+            self.ask_replicas();
+        }
         if self.propagation.has_for_replicas() {
             self.feed_replicas();
         }
@@ -323,7 +326,7 @@ impl Engine {
             self.release_history_waiters();
         }
         if self.replicas.await_snapshots() {
-            self.go_on_with_transfers();
+            self.go_on_with_deliveries();
         }
         self.look_at_sessions();
         if self.durability.writes_snapshot() {
@@ -398,29 +401,37 @@ impl Engine {
         }
     }
 
-    /// Notes where the log is behind a client's change.
+    /// Notes where the log and the history for replicas are behind a client's change.
     #[cold]
-    pub(super) fn note_logged(&mut self, index: ClientIndex) {
-        let Some(log) = &self.durability.log else { return };
-        let offset = log.appended_offset() + self.propagation.len() as u64;
-        if let Some(client) = self.clients.get_mut(index) {
-            client.logged = offset;
+    pub(super) fn note_written(&mut self, index: ClientIndex) {
+        let replicated = self.history_offset();
+        let Some(client) = self.clients.get_mut(index) else { return };
+        client.replicated = replicated;
+        if let Some(log) = &self.durability.log {
+            client.logged = log.appended_offset() + self.propagation.len() as u64;
         }
+    }
+
+    /// How far the history for replicas is, with what this turn adds to it.
+    pub(crate) fn history_offset(&self) -> u64 {
+        self.history.offset + self.propagation.len_for_replicas() as u64
     }
 
     /// Answers WAITAOF where the log has come far enough, or is there no more.
     #[cold]
-    fn release_log_waiters(&mut self) {
+    pub(super) fn release_log_waiters(&mut self) {
         let durable = self.durability.log.is_some().then_some(self.durability.durable);
         for index in self.durability.log_waiters.clone() {
-            let Some(&BlockedOn::Log { offset, local, replicas }) =
+            let Some(&BlockedOn::Log { offset, local, replicated, replicas }) =
                 self.clients[index].blocked.as_ref().map(|blocked| &blocked.on)
             else {
                 continue;
             };
             match durable {
                 None if local => self.end_wait(index, Some(&CommandError::WAITAOF_WITHOUT_LOG)),
-                Some(durable) if offset <= durable && !replicas => self.end_wait(index, None),
+                _ if self.replicas.durable(replicated) < replicas as usize => {}
+                Some(durable) if offset <= durable => self.end_wait(index, None),
+                None => self.end_wait(index, None),
                 _ => {}
             }
         }

@@ -22,6 +22,7 @@ pub mod migration;
 pub mod monitor;
 mod names;
 pub mod propagate;
+mod replica_stream;
 pub mod replicas;
 pub mod run;
 pub mod scripting;
@@ -69,6 +70,8 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
+    /// Send what is for a client in fewer, later packets (`repl-disable-tcp-nodelay`).
+    GatherPackets(ClientIndex),
     /// Give free memory back to the system, since much was freed.
     TrimMemory,
     /// Kill the process as DEBUG PANIC asks.

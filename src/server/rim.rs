@@ -322,7 +322,7 @@ impl Rim {
                 }
                 let left = client.output_bytes() > 0;
                 engine.stats.net_out += written as u64;
-                left
+                left || engine.refill(index)
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => true,
             Err(_) => {
@@ -360,6 +360,11 @@ impl Rim {
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Migrate(shipment) => self.rc().migrate(shipment),
+                Ask::GatherPackets(index) => {
+                    if let Some(conn) = self.conns.borrow().get(index).and_then(Option::as_ref) {
+                        conn.stream.gather_packets();
+                    }
+                }
                 Ask::TrimMemory => self.reclaim.trim(),
                 Ask::Crash => std::process::abort(),
                 Ask::Fault => crate::structs::process::fault(),

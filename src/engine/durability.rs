@@ -131,6 +131,8 @@ pub struct Durability {
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
     pub expired_on_load: u64,
+    /// The place in a history that the snapshot tells which was loaded last.
+    pub loaded_history: Option<super::loaded_history::LoadedHistory>,
     /// The log was turned on and has no base yet.
     pub first_base: bool,
     /// Where the log is that is on.
@@ -184,6 +186,7 @@ impl Durability {
             replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,
+            loaded_history: None,
             first_base: false,
             log_names: None,
             durable: 0,
@@ -472,6 +475,22 @@ impl Engine {
         }
     }
 
+    /// The same, with the place in the history that it is a snapshot of: whoever loads it can go on there.
+    pub fn take_snapshot_with_history(&self) -> Snapshot {
+        let mut snapshot = self.take_snapshot();
+        // Nobody knows a history that is not remembered, and in the midst of a unit there is no place in it.
+        if self.history.has_backlog()
+            && let Some(db) = self.propagation.db_for_replicas()
+        {
+            snapshot.aux.extend([
+                ("repl-stream-db", db.0.to_string().into_bytes()),
+                ("repl-id", self.history.id.as_bytes().to_vec()),
+                ("repl-offset", self.history_offset().to_string().into_bytes()),
+            ]);
+        }
+        snapshot
+    }
+
     /// How snapshots are written, by the directives.
     pub fn snapshot_options(&self) -> SnapshotOptions {
         let config = &self.config;
@@ -510,7 +529,8 @@ impl Engine {
             return Err(CommandError::fixed("ERR Background save already in progress"));
         }
         self.begin_holding();
-        let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
+        let (path, snapshot, options) =
+            (self.snapshot_path(), self.take_snapshot_with_history(), self.snapshot_options());
         self.durability.last_save_try = self.now;
         let pid = self.facts.process_id;
         let started =

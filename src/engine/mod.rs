@@ -16,6 +16,7 @@ pub mod debugging;
 pub mod durability;
 pub mod gate;
 pub mod intake;
+pub mod loaded_history;
 pub mod log_control;
 pub mod memory;
 pub mod migration;

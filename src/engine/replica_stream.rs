@@ -150,6 +150,7 @@ impl Engine {
     /// What is due once a second: signs of life, replicas that give none, a backlog that nobody comes back for.
     pub(super) fn look_after_replicas(&mut self) {
         self.free_unused_backlog();
+        self.history.trim(self.replicas.slowest());
         if self.replicas.is_empty() {
             return;
         }
@@ -167,7 +168,6 @@ impl Engine {
             tracing::warn!("Disconnecting timedout replica ({part}): {}", self.replica_name(index, &announced));
             self.close(index, false);
         }
-        self.history.trim(self.replicas.slowest());
         self.count_replicas_in_step();
     }
 

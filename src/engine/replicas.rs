@@ -170,7 +170,7 @@ impl Engine {
         tracing::info!("Starting BGSAVE for SYNC with target: {}", if marked { "replicas sockets" } else { "disk" });
         // What happened before belongs to the snapshot.
         self.end_turn();
-        let mut snapshot = self.take_snapshot();
+        let mut snapshot = self.take_snapshot_with_history();
         if let Some(filter) = filter {
             snapshot.dbs.clear();
             if !filter.functions {

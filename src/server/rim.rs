@@ -154,7 +154,11 @@ impl Rim {
             let slice = Instant::now();
             let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
             let result = match ended {
-                Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
+                Some(Ok(loaded)) => {
+                    let mut engine = self.engine.borrow_mut();
+                    engine.go_on_with_history();
+                    engine.start_log(loaded.folder)
+                }
                 Some(Err(line)) => Err(line),
                 None => {
                     let silent = began.elapsed() < SILENCE && self.engine.borrow().may_load_in_silence();

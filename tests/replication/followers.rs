@@ -50,6 +50,36 @@ fn a_redis_server_goes_on_after_its_link_was_cut() {
 }
 
 #[test]
+fn a_redis_server_goes_on_after_its_primary_was_started_again() {
+    let s = primary(&["--save", "3600 1"]);
+    let mut c = s.connect();
+    c.is("SET kept 1", "+OK");
+    let reference = Reference::follow(&s, &[]);
+    let mut replica = reference.linked();
+    c.is("SELECT 3", "+OK");
+    c.is("SET volatile x PX 300", "+OK");
+    c.is("SET stays 2", "+OK");
+    c.is("WAIT 1 0", ":1");
+    let history = field(&mut c, "master_replid");
+    c.send("SHUTDOWN SAVE");
+    c.closed();
+    let (port, dir) = (s.port().to_string(), s.dir().to_owned());
+    // The deadline passes while nobody is there to see it.
+    replica.is("SELECT 3", "+OK");
+    eventually("it has expired", || replica.call("PTTL volatile").int() == -2);
+    let s = s.restart(None, &["--port", &port, "--repl-diskless-sync-delay", "0", "--save", "3600 1"]);
+    assert_eq!((s.port().to_string(), s.dir()), (port, &*dir));
+    let mut c = s.connect();
+    eventually("it is back", || figure(&mut c, "connected_slaves") == 1);
+    assert_eq!((figure(&mut c, "sync_full"), figure(&mut c, "sync_partial_ok")), (0, 1));
+    assert_eq!(field(&mut c, "master_replid2"), history);
+    assert_ne!(field(&mut c, "master_replid"), history);
+    c.is("SET after 1", "+OK");
+    equal(&mut c, &mut replica);
+    assert_eq!(replica.call("DBSIZE").int(), 1);
+}
+
+#[test]
 fn a_redis_server_that_missed_more_than_the_backlog_gets_a_snapshot() {
     let s = primary(&["--repl-backlog-size", "16384"]);
     let mut c = s.connect();

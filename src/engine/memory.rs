@@ -54,7 +54,7 @@ impl Engine {
     fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
         // During CLIENT PAUSE the data stays as it is.
-        let paused = self.pause.until > self.now;
+        let paused = self.pause.until > self.now || self.pause.holds_writes;
         if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
             return true;
         }

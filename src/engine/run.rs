@@ -445,6 +445,11 @@ impl Engine {
             }
             BlockedOn::Migration => {}
             BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
+            BlockedOn::Shutdown => {
+                if let Some(farewell) = &mut self.farewell {
+                    farewell.clients.retain(|&other| other != index);
+                }
+            }
             BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
             BlockedOn::History => self.durability.history_waiters.retain(|(other, _)| *other != index),
         }
@@ -483,6 +488,7 @@ impl Engine {
                 | BlockedOn::Save
                 | BlockedOn::Migration
                 | BlockedOn::MigratingKeys
+                | BlockedOn::Shutdown
                 | BlockedOn::Slowed
                 | BlockedOn::History,
             ) => {}
@@ -495,8 +501,10 @@ impl Engine {
 
     /// Ends CLIENT PAUSE: held commands run in the order they came.
     pub fn end_pause(&mut self) {
-        self.pause = super::Pause::default();
-        self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
+        self.pause = super::Pause { holds_writes: self.pause.holds_writes, ..super::Pause::default() };
+        if !self.pause.is_on() {
+            self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
+        }
         for index in std::mem::take(&mut self.paused) {
             self.execute_held(index);
         }

@@ -103,7 +103,8 @@ fn a_redis_server_acknowledges_what_wait_waits_for() {
     let mut c = s.connect();
     let first = Reference::follow(&s, &[]);
     let second = Reference::follow(&s, &[]);
-    (first.linked(), second.linked());
+    first.linked();
+    second.linked();
     eventually("both are online", || field(&mut c, "slave1").contains("state=online"));
     for number in 0..20 {
         c.is(&format!("SET key {number}"), "+OK");

@@ -1,5 +1,6 @@
 //! Replication, with this server as the primary: the protocol as raw connections speak it, and redis-server as a replica.
 
+mod farewell;
 mod followers;
 mod psync;
 mod sync;
@@ -122,7 +123,7 @@ impl Stream {
                     self.line()
                 })
                 .collect();
-            if words != ["PING"] {
+            if words.len() != 1 || !words[0].eq_ignore_ascii_case("PING") {
                 return words.join(" ");
             }
         }

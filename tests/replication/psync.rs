@@ -7,7 +7,7 @@ const CAPABLE: &str = "capa eof capa psync2";
 
 /// A replica that asked with PSYNC and has its snapshot; the history's name, and where the snapshot is in it.
 #[track_caller]
-fn attach(s: &Server) -> (Stream, String, u64) {
+pub(super) fn attach(s: &Server) -> (Stream, String, u64) {
     let mut stream = Stream::connect(s, CAPABLE);
     let answer = stream.psync("?", 0);
     let words: Vec<&str> = answer.split(' ').collect();

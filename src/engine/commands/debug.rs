@@ -307,7 +307,10 @@ fn rewrite_all_config(cx: &mut EngineCx<'_>) -> CmdResult {
 fn pause_cron(cx: &mut EngineCx<'_>) -> CmdResult {
     let on = is_on(cx);
     cx.engine.debug.pause_cron = on;
-    if !on && let Some(how) = cx.engine.debug.shutdown_held.take() {
+    if !on
+        && let Some(how) = cx.engine.debug.shutdown_held.take()
+        && !cx.engine.take_leave(how)
+    {
         cx.engine.asks.push(Ask::Shutdown { how, client: None });
     }
     done(cx)

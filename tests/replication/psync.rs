@@ -217,7 +217,12 @@ fn a_name_that_was_changed_by_hand_is_no_longer_known() {
     let (stream, history, offset) = attach(&s);
     drop(stream);
     c.is("DEBUG CHANGE-REPL-ID", "+OK");
+    c.is("DEBUG REPLICATE only there", "+OK");
     let mut stream = Stream::connect(&s, CAPABLE);
     let answer = stream.psync(&history, offset + 1);
     assert!(answer.starts_with("+FULLRESYNC ") && !answer.contains(&history), "{answer}");
+    let new = field(&mut c, "master_replid");
+    let mut stream = Stream::connect(&s, CAPABLE);
+    assert_eq!(stream.psync(&new, offset + 1), format!("+CONTINUE {new}"));
+    stream.reads(&["only there"]);
 }

@@ -60,7 +60,7 @@ const fn sub(
     Subcommand { name, argc, run, help }
 }
 
-const SUBCOMMANDS: [Subcommand; 28] = [
+const SUBCOMMANDS: [Subcommand; 29] = [
     sub(
         "AOF-FLUSH-SLEEP",
         3..=3,
@@ -173,6 +173,12 @@ const SUBCOMMANDS: [Subcommand; 28] = [
             "    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB",
             "      file to the database.",
         ],
+    ),
+    sub(
+        "REPLICATE",
+        3..=MANY,
+        replicate,
+        &["REPLICATE <string>", "    Replicates the provided string to replicas, allowing data divergence."],
     ),
     sub("SEGFAULT", 2..=2, segfault, &["SEGFAULT", "    Crash the server with sigsegv."]),
     sub(
@@ -354,6 +360,13 @@ fn change_replication_id(cx: &mut EngineCx<'_>) -> CmdResult {
     tracing::warn!("Changing replication IDs after receiving DEBUG change-repl-id");
     let id = cx.engine.random_replication_id();
     cx.engine.history.restart(id);
+    done(cx)
+}
+
+fn replicate(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.engine.history.has_backlog() {
+        cx.engine.propagation.add_apart(cx.args.iter().skip(2));
+    }
     done(cx)
 }
 

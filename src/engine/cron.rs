@@ -123,6 +123,7 @@ impl Engine {
             self.cron.second = now.as_secs();
             self.look_after_replicas();
         }
+        self.history.trim(self.replicas.slowest());
         if !self.replicas.is_empty() {
             self.start_due_snapshots();
         }

@@ -133,7 +133,7 @@ fn a_replica_that_does_not_read_is_let_go() {
         c.is(&format!("SET key {value}"), "+OK");
         c.call("INFO replication").text().contains("connected_slaves:0\r\n")
     });
-    assert!(s.log().contains("overcoming of output buffer limits"));
+    eventually("the log says so", || s.log().contains("overcoming of output buffer limits"));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_waits_for_several_replicas_is_kept_once() {
         c.is(&format!("SET key {value}"), "+OK");
     }
     let grown = figure(&mut c, "used_memory") - before;
-    assert!((all..all * 3 / 2).contains(&grown), "{grown}");
+    assert!((all * 9 / 10..all * 3 / 2).contains(&grown), "{grown}");
     assert!(figure(&mut c, "mem_total_replication_buffers") >= all);
     let list = c.call("CLIENT LIST TYPE replica").text();
     let held = list.lines().filter_map(|line| line.split(" omem=").nth(1)?.split(' ').next()?.parse::<i64>().ok());
@@ -216,7 +216,7 @@ fn a_replica_may_be_behind_for_some_time_only() {
     }
     assert_eq!(figure(&mut c, "connected_slaves"), 1);
     eventually("it is let go", || figure(&mut c, "connected_slaves") == 0);
-    assert!(s.log().contains("overcoming of output buffer limits"));
+    eventually("the log says so", || s.log().contains("overcoming of output buffer limits"));
 }
 
 #[test]

@@ -364,9 +364,7 @@ fn change_replication_id(cx: &mut EngineCx<'_>) -> CmdResult {
 }
 
 fn replicate(cx: &mut EngineCx<'_>) -> CmdResult {
-    if cx.engine.history.has_backlog() {
-        cx.engine.propagation.add_apart(cx.args.iter().skip(2));
-    }
+    cx.engine.propagation.add_apart(cx.args.iter().skip(2));
     done(cx)
 }
 

@@ -213,7 +213,8 @@ impl Engine {
     #[cold]
     fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         let paused = self.now < self.pause.until;
-        if !paused && !self.pause.holds_writes {
+        // What replicas acknowledge is waited for while writes are held.
+        if !paused && !self.pause.holds_writes || self.clients[index].flags.contains(ClientFlags::REPLICA) {
             return true;
         }
         let command = self.table.get(id);

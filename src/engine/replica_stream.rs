@@ -44,18 +44,20 @@ impl Engine {
         let mut at = replica.at;
         self.lend_buffer(index);
         let client = &mut self.clients[index];
-        if client.sent > FILL_BYTES {
+        if client.sent >= FILL_BYTES || client.output_bytes() == 0 {
             client.out.discard_front(client.sent);
             client.sent = 0;
         }
+        let before = at;
         while client.output_bytes() < FILL_BYTES
             && let Some(piece) = self.history.read(at)
             && !piece.is_empty()
         {
-            let piece = &piece[..piece.len().min(FILL_BYTES)];
+            let piece = &piece[..piece.len().min(FILL_BYTES - client.output_bytes())];
             client.out.raw(piece);
             at += piece.len() as u64;
         }
+        self.stats.net_out_to_replicas += at - before;
         let filled = client.output_bytes() > 0;
         if let Some(replica) = self.replicas.find_mut(id) {
             replica.at = at;

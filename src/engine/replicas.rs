@@ -238,7 +238,9 @@ impl Engine {
         let ends = matches!(piece, Piece::End);
         if ends {
             self.end_delivery(number);
-            tracing::info!("Diskless rdb transfer, done reading from pipe, {} replicas still up.", receivers.len());
+            if !tail.is_empty() {
+                tracing::info!("Diskless rdb transfer, done reading from pipe, {} replicas still up.", receivers.len());
+            }
         }
         for index in receivers {
             let client = &mut self.clients[index];
@@ -249,7 +251,10 @@ impl Engine {
             }
             match &piece {
                 Piece::Length(bytes) => client.out.raw(format!("${bytes}\r\n").as_bytes()),
-                Piece::Block(block) => client.out.raw(block),
+                Piece::Block(block) => {
+                    client.out.raw(block);
+                    self.stats.net_out_to_replicas += block.len() as u64;
+                }
                 Piece::End => client.out.raw(&tail),
                 Piece::Broken => {}
             }

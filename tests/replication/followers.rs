@@ -81,6 +81,31 @@ fn a_redis_server_goes_on_after_its_primary_was_started_again() {
 }
 
 #[test]
+fn a_redis_server_goes_on_when_its_primary_is_replaced_by_one_of_ours() {
+    let mut s = primary(&[]);
+    s.connect().send("SHUTDOWN NOSAVE");
+    s.ends();
+    let (port, dir) = (s.port(), s.dir().to_owned());
+    let theirs = Reference::start(port, &dir, &["--repl-diskless-sync-delay", "0"]);
+    let mut c = theirs.connect();
+    let reference = Reference::follow(&s, &[]);
+    let mut replica = reference.linked();
+    c.is("SELECT 2", "+OK");
+    c.is("RPUSH list 1 2 3", ":3");
+    c.is("WAIT 1 0", ":1");
+    c.send("SHUTDOWN SAVE");
+    c.closed();
+    drop(theirs);
+    let s = s.restart(None, &["--port", &port.to_string()]);
+    let mut c = s.connect();
+    eventually("it is back", || figure(&mut c, "connected_slaves") == 1);
+    assert_eq!((figure(&mut c, "sync_full"), figure(&mut c, "sync_partial_ok")), (0, 1));
+    c.is("SELECT 2", "+OK");
+    c.is("LPUSH list 0", ":4");
+    equal(&mut c, &mut replica);
+}
+
+#[test]
 fn a_redis_server_that_missed_more_than_the_backlog_gets_a_snapshot() {
     let s = primary(&["--repl-backlog-size", "16384"]);
     let mut c = s.connect();

@@ -55,8 +55,9 @@ pub struct Options {
     pub idle_timeout_s: u64,
     /// `hz`.
     pub hz: u32,
-    /// Writes are refused for want of replicas: `min-replicas-to-write` asks for some (and `min-replicas-max-lag` does
-    /// not say otherwise), and none tells that it is in step.
+    /// Replicas that keep in step, where some are asked for (`min-replicas-to-write`, `min-replicas-max-lag`).
+    pub replicas_in_step: Option<usize>,
+    /// Writes are refused, since there are fewer than were asked for.
     pub lacks_replicas: bool,
     /// `unixsocket`.
     pub unix_socket: String,
@@ -94,7 +95,8 @@ impl Engine {
             tracking_table_max_keys: size(Key::TrackingTableMaxKeys),
             idle_timeout_s: size(Key::Timeout) as u64,
             hz: size(Key::Hz).clamp(1, 500) as u32,
-            lacks_replicas: size(Key::MinReplicasToWrite) > 0 && size(Key::MinReplicasMaxLag) > 0,
+            replicas_in_step: None,
+            lacks_replicas: false,
             unix_socket: String::from_utf8_lossy(config.string(Key::Unixsocket)).into_owned(),
         };
         self.limits = Limits {
@@ -115,6 +117,7 @@ impl Engine {
             shared_integers: size(Key::Maxmemory) == 0 || !(policy.is_lru() || policy.is_lfu()),
             ..Limits::default()
         };
+        self.history.resize_backlog(size(Key::ReplBacklogSize));
         self.slowlog.threshold_us = slow_us;
         self.slowlog.max_len = size(Key::SlowlogMaxLen);
         self.slowlog.trim();
@@ -129,6 +132,7 @@ impl Engine {
             self.eviction_pool.clear();
         }
         self.options = options;
+        self.count_replicas_in_step();
         self.follow_log_options();
         self.listening_changed();
     }

@@ -82,7 +82,7 @@ impl Engine {
             return Verdict::Refuse(busy);
         }
         let may_replicate = declared.is_none() && meta.flags.has(Flag::MayReplicate);
-        if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id, writes || may_replicate) {
+        if self.pause.is_on() && !self.may_run_while_paused(index, id, writes || may_replicate) {
             return Verdict::Postpone;
         }
         if self.durability.slows_writers && self.grows_snapshots(index, id, writes || may_replicate) {
@@ -212,11 +212,13 @@ impl Engine {
 
     #[cold]
     fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
-        if self.now >= self.pause.until {
+        let paused = self.now < self.pause.until;
+        // What replicas acknowledge is waited for while writes are held.
+        if !paused && !self.pause.holds_writes || self.clients[index].flags.contains(ClientFlags::REPLICA) {
             return true;
         }
         let command = self.table.get(id);
-        if !self.pause.all {
+        if !(paused && self.pause.all) {
             let queue_writes = command.name == "exec" && self.queue_writes(index, true);
             return !(writes || queue_writes);
         }

@@ -2,6 +2,7 @@
 //! it and snapshots loaded at start.
 
 use super::durability::{Durability, tell};
+use super::loaded_history::HistoryNotes;
 use super::{ClientIndex, Engine};
 use crate::base::ids::{DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
@@ -258,6 +259,7 @@ impl Engine {
     /// Brings everything to the disk before the process ends, as `how` and the save points ask: the log at once, the
     /// snapshot by the job that is returned. Errors: why the process cannot end.
     pub fn begin_finish(&mut self, how: super::ShutdownHow) -> Result<Option<SaveJob>, String> {
+        self.tell_lagging_replicas();
         if self.durability.first_base && (self.durability.rewrite.is_some() || self.durability.rewrite_scheduled) {
             // What the log holds so far is not all of the data.
             match how.force {
@@ -291,7 +293,8 @@ impl Engine {
             return Ok(None);
         }
         tracing::info!("Saving the final RDB snapshot before exiting.");
-        let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
+        let (path, snapshot, options) =
+            (self.snapshot_path(), self.take_snapshot_with_history(), self.snapshot_options());
         let (disk, pid, notify) = (self.durability.disk.clone(), self.facts.process_id, self.durability.notify.clone());
         match SaveJob::last(disk, path, pid, snapshot, options, notify) {
             Ok(job) => Ok(Some(job)),
@@ -382,6 +385,7 @@ impl Engine {
             expired: 0,
             dirty: self.keyspace.log.dirty,
             expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
+            history: HistoryNotes::default(),
             used_memory: 0,
             slow: None,
             slow_count: 0,
@@ -523,6 +527,8 @@ impl Engine {
         let loaded = result?;
         self.durability.loaded_keys = loading.keys;
         self.durability.expired_on_load = loading.expired;
+        // The log goes on behind its base.
+        self.durability.loaded_history = if loading.log { None } else { loading.history.complete() };
         Ok(loaded)
     }
 
@@ -551,6 +557,7 @@ impl Engine {
             }
             Step::Aux { name, value } => {
                 self.tell_aux(loading, &name, &value);
+                loading.history.note(&name, &value);
                 Ok(())
             }
             Step::SnapshotEnd { empty } => {
@@ -608,6 +615,7 @@ impl Engine {
             // In the log's base a key stays: a later request may have taken its deadline away.
             if !loading.log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
                 loading.expired += 1;
+                loading.history.note_expired(DbIndex(record.db), object.key());
                 continue;
             }
             match (record.idle_seconds, record.frequency) {
@@ -672,6 +680,7 @@ pub struct Loading {
     expired: u64,
     dirty: u64,
     expire_mode: ExpireMode,
+    history: HistoryNotes,
     /// Bytes of memory that the server had in use which wrote the snapshot.
     pub used_memory: u64,
     /// A step that is taken piece by piece (`key-load-delay`).

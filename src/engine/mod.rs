@@ -14,14 +14,17 @@ pub mod context;
 pub mod cron;
 pub mod debugging;
 pub mod durability;
+pub mod farewell;
 pub mod gate;
 pub mod intake;
+pub mod loaded_history;
 pub mod log_control;
 pub mod memory;
 pub mod migration;
 pub mod monitor;
 mod names;
 pub mod propagate;
+mod replica_stream;
 pub mod replicas;
 pub mod run;
 pub mod scripting;
@@ -40,6 +43,7 @@ use crate::keyspace::{Garbage, Keyspace};
 use crate::object::Limits;
 use crate::observe::{LatencyMonitor, ServerStats, SlowLog};
 use crate::pubsub::PubSub;
+use crate::replication::history::{History, ReplicationId};
 use blocking::Blocking;
 use slab::Slab;
 use std::collections::BTreeMap;
@@ -68,6 +72,8 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
+    /// Send what is for a client in fewer, later packets (`repl-disable-tcp-nodelay`).
+    GatherPackets(ClientIndex),
     /// Give free memory back to the system, since much was freed.
     TrimMemory,
     /// Kill the process as DEBUG PANIC asks.
@@ -97,13 +103,23 @@ impl ShutdownHow {
     }
 }
 
-/// CLIENT PAUSE: until when, and what.
+/// CLIENT PAUSE: until when, and what. The server holds writes itself while it takes leave of replicas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pause {
     /// Until when; 0: not paused.
     pub until: UnixMs,
     /// Every command, not only writes.
     pub all: bool,
+    /// Writes are held whatever clients ask for.
+    pub holds_writes: bool,
+}
+
+impl Pause {
+    /// Whether there may be anything to hold.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.until.0 != 0 || self.holds_writes
+    }
 }
 
 /// What the rim tells the engine once, at start.
@@ -255,7 +271,9 @@ pub struct Engine {
     pub announced: BTreeMap<ClientId, crate::replication::Announced>,
     /// CLIENT PAUSE.
     pub pause: Pause,
-    /// Clients held by it, in order of arrival.
+    /// A shutdown that waits for replicas.
+    pub farewell: Option<farewell::Farewell>,
+    /// Clients held by the pause, in order of arrival.
     pub paused: Vec<ClientIndex>,
     /// Clients whose output is to be sent.
     pub dirty: Vec<ClientIndex>,
@@ -283,8 +301,8 @@ pub struct Engine {
     pub facts: Facts,
     /// The rim's functions.
     pub senses: Senses,
-    /// 40 hex digits that name this history of changes to replicas.
-    pub replication_id: String,
+    /// The history of changes that replicas follow.
+    pub history: History,
     /// Bytes that were allocated when the server began to serve.
     pub startup_memory: usize,
     /// Switches of DEBUG.
@@ -337,6 +355,7 @@ impl Engine {
             replicas: Default::default(),
             announced: BTreeMap::new(),
             pause: Pause::default(),
+            farewell: None,
             paused: Vec::new(),
             dirty: Vec::new(),
             unblocked: Vec::new(),
@@ -351,7 +370,7 @@ impl Engine {
             now: facts.started_at,
             facts,
             senses,
-            replication_id: String::new(),
+            history: History::new(ReplicationId::NONE, 0),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             scripting,
@@ -377,7 +396,7 @@ impl Engine {
         }
         engine.load_users()?;
         engine.apply_all();
-        engine.change_replication_id();
+        engine.history.id = engine.random_replication_id();
         engine.begin_turn();
         engine.started();
         Ok(engine)
@@ -387,11 +406,6 @@ impl Engine {
     pub fn started(&mut self) {
         self.startup_memory = self.used_memory();
         self.stats.peak_memory = self.startup_memory;
-    }
-
-    /// Begins a history that no replica knows.
-    pub(crate) fn change_replication_id(&mut self) {
-        self.replication_id = (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect();
     }
 
     /// Takes the time for the units that follow.

@@ -19,9 +19,14 @@ impl Engine {
         let client = &mut self.clients[index];
         client.active_at = now;
         let mark = client.out.mark();
-        if client.flags.intersects(ClientFlags::REPLY_SKIP_NEXT | ClientFlags::IN_SESSION) {
+        const APART: ClientFlags =
+            ClientFlags::REPLY_SKIP_NEXT.union(ClientFlags::IN_SESSION).union(ClientFlags::REPLICA);
+        if client.flags.intersects(APART) {
             if client.flags.contains(ClientFlags::IN_SESSION) {
                 return self.tell_session(index, args);
+            }
+            if client.flags.contains(ClientFlags::REPLICA) {
+                return self.execute_for_replica(index, args, known);
             }
             client.flags.remove(ClientFlags::REPLY_SKIP_NEXT);
             client.flags.insert(ClientFlags::REPLY_SKIP);
@@ -77,7 +82,7 @@ impl Engine {
         }
     }
 
-    fn execute_known(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
+    pub(super) fn execute_known(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
         let found = if known != CommandId::MAX { Ok(known) } else { self.table.resolve(args) };
         let id = match found {
             Ok(id) => id,
@@ -167,7 +172,7 @@ impl Engine {
         let result = self.call(index, id, args, ready_key);
         self.unit_depth -= 1;
         if self.unit_depth == 0 && self.propagation.on && self.propagation.end_unit() {
-            self.note_logged(index);
+            self.note_written(index);
         }
         let ended_ns = (self.senses.monotonic_ns)();
         let took_ns = ended_ns.saturating_sub(started_ns);
@@ -436,7 +441,11 @@ impl Engine {
                 self.listening_changed();
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
-            BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
+            BlockedOn::Replicas { .. } => {
+                self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket);
+                let id = self.clients[index].id;
+                self.replicas.waiters.retain(|&other| other != id);
+            }
             BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
             BlockedOn::Log { .. } => {
                 self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket);
@@ -444,6 +453,11 @@ impl Engine {
             }
             BlockedOn::Migration => {}
             BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
+            BlockedOn::Shutdown => {
+                if let Some(farewell) = &mut self.farewell {
+                    farewell.clients.retain(|&other| other != index);
+                }
+            }
             BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
             BlockedOn::History => self.durability.history_waiters.retain(|(other, _)| *other != index),
         }
@@ -469,12 +483,12 @@ impl Engine {
             }
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
-            (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, &BlockedOn::Log { offset, .. }) => {
+            (None, &BlockedOn::Replicas { offset, .. }) => reply.integer(self.replicas.acknowledged(offset) as i64),
+            (None, &BlockedOn::Log { offset, replicated, .. }) => {
                 let local = self.durability.log.is_some() && offset <= self.durability.durable_offset();
                 reply.array(2);
                 reply.integer(local as i64);
-                reply.integer(0);
+                reply.integer(self.replicas.durable(replicated) as i64);
             }
             (
                 None,
@@ -482,6 +496,7 @@ impl Engine {
                 | BlockedOn::Save
                 | BlockedOn::Migration
                 | BlockedOn::MigratingKeys
+                | BlockedOn::Shutdown
                 | BlockedOn::Slowed
                 | BlockedOn::History,
             ) => {}
@@ -494,8 +509,10 @@ impl Engine {
 
     /// Ends CLIENT PAUSE: held commands run in the order they came.
     pub fn end_pause(&mut self) {
-        self.pause = super::Pause::default();
-        self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
+        self.pause = super::Pause { holds_writes: self.pause.holds_writes, ..super::Pause::default() };
+        if !self.pause.is_on() {
+            self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
+        }
         for index in std::mem::take(&mut self.paused) {
             self.execute_held(index);
         }

@@ -54,11 +54,12 @@ impl Transfer {
         notify: Notify,
     ) -> io::Result<Transfer> {
         let (queue, pieces) = sync_channel(BLOCKS_AHEAD);
-        let options = SnapshotOptions {
-            rdb: SaveOptions { block_bytes: BLOCK_BYTES, ..options.rdb.clone() },
-            key_delay_us: 0,
-            ..options
-        };
+        let mut options =
+            SnapshotOptions { rdb: SaveOptions { block_bytes: BLOCK_BYTES, ..options.rdb.clone() }, ..options };
+        if counted.is_some() {
+            // How long a key was not used would not be the same when it is written as when it was counted.
+            options.usage = None;
+        }
         let progress = Arc::new(Progress::default());
         let shared = progress.clone();
         std::thread::Builder::new().name("transfer".into()).spawn(move || {
@@ -90,7 +91,8 @@ fn write(
     progress: &Progress,
 ) -> io::Result<()> {
     if let Some(same) = counted {
-        let Counter(length) = write_rdb(Counter(0), same, false, options, progress)?;
+        let at_once = SnapshotOptions { key_delay_us: 0, ..options.clone() };
+        let Counter(length) = write_rdb(Counter(0), same, false, &at_once, progress)?;
         sink.put(Piece::Length(length))?;
     }
     let sink = write_rdb(sink, snapshot, false, options, progress)?;

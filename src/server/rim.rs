@@ -154,7 +154,11 @@ impl Rim {
             let slice = Instant::now();
             let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
             let result = match ended {
-                Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
+                Some(Ok(loaded)) => {
+                    let mut engine = self.engine.borrow_mut();
+                    engine.go_on_with_history();
+                    engine.start_log(loaded.folder)
+                }
                 Some(Err(line)) => Err(line),
                 None => {
                     let silent = began.elapsed() < SILENCE && self.engine.borrow().may_load_in_silence();
@@ -322,7 +326,7 @@ impl Rim {
                 }
                 let left = client.output_bytes() > 0;
                 engine.stats.net_out += written as u64;
-                left
+                left || engine.refill(index)
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => true,
             Err(_) => {
@@ -360,6 +364,11 @@ impl Rim {
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Migrate(shipment) => self.rc().migrate(shipment),
+                Ask::GatherPackets(index) => {
+                    if let Some(conn) = self.conns.borrow().get(index).and_then(Option::as_ref) {
+                        conn.stream.gather_packets();
+                    }
+                }
                 Ask::TrimMemory => self.reclaim.trim(),
                 Ask::Crash => std::process::abort(),
                 Ask::Fault => crate::structs::process::fault(),
@@ -376,6 +385,7 @@ impl Rim {
     /// As [`Rim::shutdown_failed`], for who holds the engine.
     pub fn tell_shutdown_failed(&self, engine: &mut Engine) {
         self.ending.set(None);
+        engine.end_farewell();
         if let Some(index) = self.ending_for.take()
             && engine.clients.contains(index)
         {

@@ -4,7 +4,6 @@ use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::{Ask, ShutdownHow};
-use crate::replication::Stage;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
@@ -34,38 +33,43 @@ fn time(cx: &mut EngineCx<'_>) -> CmdResult {
 
 fn role(cx: &mut EngineCx<'_>) -> CmdResult {
     let engine = &*cx.engine;
-    let online = engine.replicas.iter().filter(|replica| replica.stage == Stage::Online);
+    let online = engine.replicas.iter().filter(|replica| replica.is_online());
     let replicas: Vec<_> = online
         .filter_map(|replica| {
             let index = engine.client_by_id(replica.client)?;
-            Some((engine.replica_address(index, &replica.announced), replica.announced.port))
+            Some((engine.replica_address(index, &replica.announced), replica.announced.port, replica.acked))
         })
         .collect();
-    let offset = engine.replicas.offset;
+    let offset = engine.history_offset();
     let reply = cx.reply();
     reply.array(3);
     reply.bulk(b"master");
     reply.integer(offset as i64);
     reply.array(replicas.len());
-    for (address, port) in replicas {
+    for (address, port, acked) in replicas {
         reply.array(3);
         reply.bulk(address.as_bytes());
         reply.bulk(port.to_string().as_bytes());
-        reply.bulk(b"0");
+        reply.bulk_int(acked as i64);
     }
     Ok(Outcome::Done)
 }
 
-/// Replicas do not acknowledge anything yet, so none is counted; none is waited for when none is asked for.
+/// Waits until so many replicas have acknowledged the client's last change, which all of them are asked for.
 fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
     let replicas = cx.integer(1)?;
     let timeout = timeout_ms(cx, 2)?;
-    if replicas <= 0 || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
-        cx.reply().integer(0);
+    let (index, args, id) = (cx.client, cx.args, cx.client().id);
+    // What it changed in another history, before this server followed one, is nothing to wait for.
+    let offset = cx.client().replicated.min(cx.engine.history_offset());
+    let acknowledged = cx.engine.replicas.acknowledged(offset) as i64;
+    if acknowledged >= replicas || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        cx.reply().integer(acknowledged);
         return Ok(Outcome::Done);
     }
-    let (index, args) = (cx.client, cx.args);
-    cx.engine.wait_for_others(index, BlockedOn::Replicas, args, timeout);
+    cx.engine.replicas.waiters.push(id);
+    cx.engine.replicas.ask = true;
+    cx.engine.wait_for_others(index, BlockedOn::Replicas { offset, replicas }, args, timeout);
     Ok(Outcome::Done)
 }
 
@@ -74,7 +78,7 @@ fn timeout_ms(cx: &EngineCx<'_>, at: usize) -> Result<i64, CommandError> {
     if timeout < 0 { Err(CommandError::TIMEOUT_NEGATIVE) } else { Ok(timeout) }
 }
 
-/// Waits until the log is durable behind the client's last change; for replicas until the time is over.
+/// Waits until this server's log is durable behind the client's last change, and those of so many replicas.
 fn waitaof(cx: &mut EngineCx<'_>) -> CmdResult {
     let local = match cx.integer(1)? {
         0 => false,
@@ -86,20 +90,23 @@ fn waitaof(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::fixed("ERR value is out of range, must be positive"));
     }
     let timeout = timeout_ms(cx, 3)?;
-    let (index, args, offset) = (cx.client, cx.args, cx.client().logged);
+    let (index, args) = (cx.client, cx.args);
+    let (offset, replicated) = (cx.client().logged, cx.client().replicated);
+    let durable = cx.engine.replicas.durable(replicated) as i64;
     let durability = &mut cx.engine.durability;
     if local && durability.log.is_none() {
         return Err(CommandError::WAITAOF_WITHOUT_LOG);
     }
     let reached = durability.log.is_some() && offset <= durability.durable_offset();
-    if replicas == 0 && (reached || !local) || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+    if durable >= replicas && (reached || !local) || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         cx.reply().array(2);
         cx.reply().integer(reached as i64);
-        cx.reply().integer(0);
+        cx.reply().integer(durable);
         return Ok(Outcome::Done);
     }
     cx.engine.durability.log_waiters.push(index);
-    let on = BlockedOn::Log { offset, local, replicas: replicas > 0 };
+    cx.engine.replicas.ask |= replicas > 0;
+    let on = BlockedOn::Log { offset, local, replicated, replicas };
     cx.engine.wait_for_others(index, on, args, timeout);
     Ok(Outcome::Done)
 }
@@ -216,8 +223,8 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::SYNTAX);
     }
     if abort {
-        // A shutdown is over within its turn, unless the periodic work that begins it is held.
-        if cx.engine.debug.shutdown_held.take().is_none() {
+        // A shutdown is over within its turn, unless it waits for replicas, or the periodic work that begins it is held.
+        if cx.engine.debug.shutdown_held.take().is_none() && !cx.engine.end_farewell() {
             return Err(CommandError::fixed("ERR No shutdown in progress."));
         }
         tracing::info!("Shutdown manually aborted.");
@@ -232,7 +239,12 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
     if !how.now && cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }
-    let client = Some(cx.client);
-    cx.engine.asks.push(Ask::Shutdown { how, client });
+    let (client, args) = (cx.client, cx.args);
+    if cx.engine.take_leave(how) {
+        cx.engine.hold(client, BlockedOn::Shutdown, args);
+        cx.engine.farewell.iter_mut().for_each(|farewell| farewell.clients.push(client));
+    } else {
+        cx.engine.asks.push(Ask::Shutdown { how, client: Some(client) });
+    }
     Ok(Outcome::Done)
 }

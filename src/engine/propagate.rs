@@ -23,6 +23,9 @@ bitflags! {
     }
 }
 
+/// Room that is made for a turn's requests beforehand, at most.
+const MOST_ROOM_BYTES: usize = 256 * 1024;
+
 /// One reader's stream.
 #[derive(Debug, Default)]
 struct Stream {
@@ -34,7 +37,8 @@ struct Stream {
 }
 
 impl Stream {
-    fn add<'p>(&mut self, db: DbIndex, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
+    /// Begins a request of the running unit.
+    fn begin_request(&mut self, db: DbIndex) {
         if self.selected != Some(db) {
             self.selected = Some(db);
             append_request(&mut self.bytes, [&b"SELECT"[..], db.0.to_string().as_bytes()]);
@@ -43,7 +47,16 @@ impl Stream {
             self.unit_start = self.bytes.len();
         }
         self.unit_len += 1;
+    }
+
+    fn add<'p>(&mut self, db: DbIndex, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
+        self.begin_request(db);
         append_request(&mut self.bytes, parts);
+    }
+
+    fn add_frame(&mut self, db: DbIndex, frame: &[u8]) {
+        self.begin_request(db);
+        self.bytes.extend_from_slice(frame);
     }
 
     /// Whether there was any request.
@@ -59,7 +72,9 @@ impl Stream {
 
     fn take(&mut self) -> Vec<u8> {
         if self.unit_len == 0 {
-            return std::mem::take(&mut self.bytes);
+            // The next turn will bring about as much.
+            let room = self.bytes.len().min(MOST_ROOM_BYTES);
+            return std::mem::replace(&mut self.bytes, Vec::with_capacity(room));
         }
         let rest = self.bytes.split_off(self.unit_start);
         self.unit_start = 0;
@@ -140,14 +155,31 @@ impl Propagation {
     pub fn add<'p>(&mut self, db: DbIndex, now: UnixMs, parts: impl ExactSizeIterator<Item = &'p [u8]> + Clone) {
         let readers = self.readers & self.wanted_by;
         if readers.contains(Readers::LOG) {
-            if self.timestamps && self.log.unit_len == 0 && self.noted_second != now.as_secs() {
-                self.noted_second = now.as_secs();
-                append_timestamp(&mut self.log.bytes, self.noted_second);
-            }
+            self.note_time(now);
             self.log.add(db, parts.clone());
         }
         if readers.contains(Readers::REPLICAS) {
             self.replicas.add(db, parts);
+        }
+    }
+
+    /// The same for a request that is repeated as it was received.
+    fn add_received(&mut self, db: DbIndex, now: UnixMs, args: Args<'_>) {
+        let Some(frame) = args.frame() else { return self.add(db, now, args.iter()) };
+        let readers = self.readers & self.wanted_by;
+        if readers.contains(Readers::LOG) {
+            self.note_time(now);
+            self.log.add_frame(db, frame);
+        }
+        if readers.contains(Readers::REPLICAS) {
+            self.replicas.add_frame(db, frame);
+        }
+    }
+
+    fn note_time(&mut self, now: UnixMs) {
+        if self.timestamps && self.log.unit_len == 0 && self.noted_second != now.as_secs() {
+            self.noted_second = now.as_secs();
+            append_timestamp(&mut self.log.bytes, self.noted_second);
         }
     }
 
@@ -199,7 +231,7 @@ impl Engine {
         }
         let now = self.now;
         match std::mem::take(&mut self.effects.propagate) {
-            Propagate::AsReceived if changed => self.propagation.add(db, now, args.iter()),
+            Propagate::AsReceived if changed => self.propagation.add_received(db, now, args),
             Propagate::Instead(requests) => {
                 for request in &requests {
                     self.propagation.add(db, now, request.as_args().iter());

@@ -246,7 +246,8 @@ fn a_snapshot_goes_on_for_those_that_are_left() {
     assert!(checked(&s, &stays.snapshot()).contains("1000 keys read"));
     // When the last one leaves, the thread has nothing to do.
     c.is("CONFIG SET rdb-key-save-delay 1000000", "+OK");
-    let mut last = Stream::connect(&s, "rdb-only 1");
+    c.is("CONFIG SET repl-diskless-sync-delay 0", "+OK");
+    let mut last = Stream::connect(&s, "capa eof rdb-only 1");
     last.send("SYNC\r\n");
     eventually("it waits for its snapshot", || figure(&mut c, "connected_slaves") == 2);
     drop(last);

@@ -36,8 +36,15 @@ impl Engine {
         }
     }
 
+    /// Gives a replica's output what follows of the history, to be sent with this turn.
+    pub(super) fn fill_replica(&mut self, index: ClientIndex) {
+        if self.fill_output(index) {
+            self.mark_dirty(index);
+        }
+    }
+
     /// Gives a replica's output what follows of the history, as far as there is room. Whether there is any output now.
-    pub(super) fn fill_replica(&mut self, index: ClientIndex) -> bool {
+    fn fill_output(&mut self, index: ClientIndex) -> bool {
         let id = self.clients[index].id;
         let Some(replica) = self.replicas.find_mut(id) else { return false };
         if replica.stage != Stage::Online || self.clients[index].closing() {
@@ -64,9 +71,6 @@ impl Engine {
         if let Some(replica) = self.replicas.find_mut(id) {
             replica.at = at;
         }
-        if filled {
-            self.mark_dirty(index);
-        }
         filled
     }
 
@@ -74,7 +78,7 @@ impl Engine {
     #[inline]
     pub fn refill(&mut self, index: ClientIndex) -> bool {
         let flags = self.clients[index].flags;
-        flags.contains(ClientFlags::REPLICA) && !flags.contains(ClientFlags::CLOSE_NOW) && self.fill_replica(index)
+        flags.contains(ClientFlags::REPLICA) && !flags.contains(ClientFlags::CLOSE_NOW) && self.fill_output(index)
     }
 
     /// Bytes of the history that wait for a client to take them, if it is a replica.

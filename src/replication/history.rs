@@ -15,8 +15,8 @@ use std::fmt;
 /// Bytes of a block, at least and at most; between them a sixteenth of the backlog.
 const LEAST_BLOCK_BYTES: usize = 16 * 1024;
 const MOST_BLOCK_BYTES: usize = 1024 * 1024;
-/// Blocks that are freed at a time: many have to go when a replica that was far behind has gone.
-const FREED_AT_ONCE: usize = 256;
+/// Bytes that are freed at a time: many have to go when a replica that was far behind has gone.
+const FREED_AT_ONCE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Characters of a name.
 pub const ID_LEN: usize = 40;
@@ -154,12 +154,15 @@ impl History {
     /// Frees what the backlog need not hold and nobody has to read who is at `slowest` or further.
     pub fn trim(&mut self, slowest: Option<u64>) {
         let Some(backlog) = &mut self.backlog else { return };
-        for _ in 0..FREED_AT_ONCE {
-            let Some(first) = backlog.blocks.front() else { break };
+        let mut freed = 0;
+        while freed < FREED_AT_ONCE_BYTES
+            && let Some(first) = backlog.blocks.front()
+        {
             let needed = self.offset - first.end() < self.size as u64 || slowest.is_some_and(|at| at < first.end());
             if needed || backlog.blocks.len() == 1 {
                 break;
             }
+            freed += first.bytes.capacity();
             backlog.alloc_bytes -= first.bytes.capacity();
             backlog.start = first.end();
             backlog.blocks.pop_front();
@@ -362,6 +365,19 @@ mod tests {
         assert_eq!(history.since(id(5).as_bytes(), 1), Err(Lost::OtherHistory));
         history.restart(id(3));
         assert_eq!(history.since(second.as_bytes(), 15), Err(Lost::OtherHistory));
+    }
+
+    #[test]
+    fn much_is_freed_piece_by_piece() {
+        let mut history = history();
+        let pieces = 3 * FREED_AT_ONCE_BYTES / LEAST_BLOCK_BYTES;
+        (0..pieces).for_each(|_| history.append(&[7; LEAST_BLOCK_BYTES]));
+        for left in [2, 1] {
+            history.trim(None);
+            assert_eq!(history.held_bytes(), (left * FREED_AT_ONCE_BYTES) as u64);
+        }
+        history.trim(None);
+        assert_eq!((history.held_bytes(), history.kept_bytes()), (SIZE as u64, 0));
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Engine {
             return false;
         }
         let mut at = replica.at;
+        if self.history.read(at).is_none() {
+            // The history it followed is no longer this server's.
+            self.close(index, false);
+            return false;
+        }
         self.lend_buffer(index);
         let client = &mut self.clients[index];
         if client.sent >= FILL_BYTES || client.output_bytes() == 0 {

@@ -17,6 +17,8 @@ const LEAST_BLOCK_BYTES: usize = 16 * 1024;
 const MOST_BLOCK_BYTES: usize = 1024 * 1024;
 /// Bytes that are freed at a time: many have to go when a replica that was far behind has gone.
 const FREED_AT_ONCE_BYTES: usize = 4 * 1024 * 1024;
+/// So many blocks may be listed before the list is made shorter.
+const LEAST_PLACES: usize = 64;
 
 /// Characters of a name.
 pub const ID_LEN: usize = 40;
@@ -167,6 +169,9 @@ impl History {
             backlog.start = first.end();
             backlog.blocks.pop_front();
         }
+        if backlog.blocks.capacity() > LEAST_PLACES.max(4 * backlog.blocks.len()) {
+            backlog.blocks.shrink_to(2 * backlog.blocks.len());
+        }
     }
 
     /// What follows an offset, as far as it lies in one piece; empty at the end. `None`: it is not held.
@@ -252,10 +257,10 @@ impl History {
         self.backlog.as_ref().map_or(0, |backlog| self.offset - backlog.start)
     }
 
-    /// Bytes of memory that are taken only because somebody has still to read what is there.
+    /// Bytes of memory beyond the backlog's size: those that are taken because somebody has still to read what is there,
+    /// and what the first block and the last one have to spare.
     pub fn kept_bytes(&self) -> usize {
-        // The first block and the last one may each be of little use.
-        self.alloc_bytes().saturating_sub(self.size + 2 * self.block_bytes())
+        self.alloc_bytes().saturating_sub(self.size)
     }
 
     fn block_bytes(&self) -> usize {
@@ -264,7 +269,8 @@ impl History {
 
     /// Bytes of memory that the backlog takes.
     pub fn alloc_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.alloc_bytes)
+        let places = |backlog: &Backlog| backlog.blocks.capacity() * size_of::<Block>();
+        self.backlog.as_ref().map_or(0, |backlog| backlog.alloc_bytes + places(backlog))
     }
 }
 
@@ -339,7 +345,7 @@ mod tests {
         assert_eq!(history.first_position(), 50 * LEAST_BLOCK_BYTES as u64 + 1);
         history.trim(None);
         assert_eq!(history.held_bytes(), SIZE as u64);
-        assert_eq!(history.alloc_bytes(), SIZE);
+        assert!(history.kept_bytes() < LEAST_BLOCK_BYTES, "{}", history.kept_bytes());
         history.resize_backlog(1);
         history.trim(None);
         assert_eq!(history.held_bytes(), LEAST_BLOCK_BYTES as u64);
@@ -377,7 +383,8 @@ mod tests {
             assert_eq!(history.held_bytes(), (left * FREED_AT_ONCE_BYTES) as u64);
         }
         history.trim(None);
-        assert_eq!((history.held_bytes(), history.kept_bytes()), (SIZE as u64, 0));
+        assert_eq!(history.held_bytes(), SIZE as u64);
+        assert!(history.kept_bytes() < LEAST_BLOCK_BYTES, "{}", history.kept_bytes());
     }
 
     #[test]

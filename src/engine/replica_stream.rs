@@ -36,14 +36,26 @@ impl Engine {
         }
     }
 
+    /// Gives a replica's output what follows of the history, to be sent with this turn.
+    pub(super) fn fill_replica(&mut self, index: ClientIndex) {
+        if self.fill_output(index) {
+            self.mark_dirty(index);
+        }
+    }
+
     /// Gives a replica's output what follows of the history, as far as there is room. Whether there is any output now.
-    pub(super) fn fill_replica(&mut self, index: ClientIndex) -> bool {
+    fn fill_output(&mut self, index: ClientIndex) -> bool {
         let id = self.clients[index].id;
         let Some(replica) = self.replicas.find_mut(id) else { return false };
         if replica.stage != Stage::Online || self.clients[index].closing() {
             return false;
         }
         let mut at = replica.at;
+        if self.history.read(at).is_none() {
+            // The history it followed is no longer this server's.
+            self.close(index, false);
+            return false;
+        }
         self.lend_buffer(index);
         let client = &mut self.clients[index];
         if client.sent >= FILL_BYTES || client.output_bytes() == 0 {
@@ -64,9 +76,6 @@ impl Engine {
         if let Some(replica) = self.replicas.find_mut(id) {
             replica.at = at;
         }
-        if filled {
-            self.mark_dirty(index);
-        }
         filled
     }
 
@@ -74,7 +83,7 @@ impl Engine {
     #[inline]
     pub fn refill(&mut self, index: ClientIndex) -> bool {
         let flags = self.clients[index].flags;
-        flags.contains(ClientFlags::REPLICA) && !flags.contains(ClientFlags::CLOSE_NOW) && self.fill_replica(index)
+        flags.contains(ClientFlags::REPLICA) && !flags.contains(ClientFlags::CLOSE_NOW) && self.fill_output(index)
     }
 
     /// Bytes of the history that wait for a client to take them, if it is a replica.

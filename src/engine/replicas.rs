@@ -311,7 +311,9 @@ impl Engine {
             if let Some(number) = replica.delivery
                 && self.replicas.receivers(number).is_empty()
             {
-                tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.");
+                if self.replicas.delivery(number).is_some_and(|delivery| !delivery.mark.is_empty()) {
+                    tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.");
+                }
                 self.end_delivery(number);
             }
             if self.replicas.is_empty() {

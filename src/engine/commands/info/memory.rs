@@ -36,6 +36,8 @@ pub(in crate::engine::commands) struct MemoryFigures {
     pub clients: usize,
     /// Bytes of replicas with what is on its way to them.
     pub replicas: usize,
+    /// Bytes of the backlog.
+    pub backlog: usize,
     /// The databases that have keys.
     pub databases: Vec<DatabaseFigures>,
     /// Bytes of the cache of scripts.
@@ -62,7 +64,8 @@ impl MemoryFigures {
             some.map(|client| client.memory_bytes()).sum::<usize>()
         };
         let clients = of_clients(false);
-        let replicas = of_clients(true) + engine.history.kept_bytes();
+        let kept = if engine.replicas.is_empty() { 0 } else { engine.history.kept_bytes() };
+        let replicas = of_clients(true) + kept;
         let databases: Vec<DatabaseFigures> = (0..engine.keyspace.databases() as u32)
             .map(|index| (index, engine.keyspace.table(DbIndex(index))))
             .filter(|(_, table)| !table.is_empty())
@@ -75,7 +78,7 @@ impl MemoryFigures {
         let tables: usize = databases.iter().map(|db| db.table_bytes + db.deadline_bytes).sum();
         let host = engine.scripting.host.borrow();
         let (scripts, libraries) = (host.cache_bytes(), host.libraries.bytes());
-        let backlog = engine.history.alloc_bytes() - engine.history.kept_bytes();
+        let backlog = engine.history.alloc_bytes() - kept;
         let overhead = engine.startup_memory + clients + replicas + backlog + tables + scripts + libraries;
         MemoryFigures {
             used,
@@ -83,6 +86,7 @@ impl MemoryFigures {
             peak: engine.stats.peak_memory.max(used),
             clients,
             replicas,
+            backlog,
             databases,
             scripts,
             libraries,
@@ -174,7 +178,7 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
     let pending = engine.reclaim_pending.values.load(Ordering::Relaxed) + waiting(engine);
     out.fields(&[
         ("mem_not_counted_for_evict", &engine.memory_not_counted()),
-        ("mem_replication_backlog", &(engine.history.alloc_bytes() - engine.history.kept_bytes())),
+        ("mem_replication_backlog", &figures.backlog),
         ("mem_total_replication_buffers", &engine.history.alloc_bytes()),
         ("mem_clients_slaves", &figures.replicas),
         ("mem_clients_normal", &figures.clients),

@@ -58,6 +58,12 @@ pub struct Options {
     /// Writes are refused for want of replicas: `min-replicas-to-write` asks for some (and `min-replicas-max-lag` does
     /// not say otherwise), and none tells that it is in step.
     pub lacks_replicas: bool,
+    /// `replica-read-only`.
+    pub replica_read_only: bool,
+    /// `replica-serve-stale-data`.
+    pub serves_stale: bool,
+    /// `replica-ignore-maxmemory`.
+    pub leaves_eviction: bool,
     /// `unixsocket`.
     pub unix_socket: String,
 }
@@ -95,6 +101,9 @@ impl Engine {
             idle_timeout_s: size(Key::Timeout) as u64,
             hz: size(Key::Hz).clamp(1, 500) as u32,
             lacks_replicas: size(Key::MinReplicasToWrite) > 0 && size(Key::MinReplicasMaxLag) > 0,
+            replica_read_only: config.boolean(Key::ReplicaReadOnly),
+            serves_stale: config.boolean(Key::ReplicaServeStaleData),
+            leaves_eviction: config.boolean(Key::ReplicaIgnoreMaxmemory),
             unix_socket: String::from_utf8_lossy(config.string(Key::Unixsocket)).into_owned(),
         };
         self.limits = Limits {
@@ -130,6 +139,10 @@ impl Engine {
             self.eviction_pool.clear();
         }
         self.options = options;
+        if let Some(incoming) = &self.following.incoming {
+            let delay_us = self.config.integer(Key::KeyLoadDelay);
+            incoming.progress.key_delay_us.store(delay_us, std::sync::atomic::Ordering::Relaxed);
+        }
         self.follow_log_options();
         self.listening_changed();
     }

@@ -275,6 +275,7 @@ impl Engine {
 
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
+        self.pass_stream_on();
         if self.propagation.has_for_replicas() {
             self.feed_replicas();
         }

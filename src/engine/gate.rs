@@ -70,10 +70,15 @@ impl Engine {
                 self.table.get(id).name
             )));
         }
-        if self.durability.is_loading()
-            && !meta.flags.has(Flag::Loading)
-            && !self.clients[index].flags.contains(ClientFlags::LOADER)
+        if self.following.is_replica()
+            && let Some(error) = self.stale_refusal(id, declared)
         {
+            return Verdict::Refuse(error);
+        }
+        let loading = self.durability.is_loading() || self.following.is_loading();
+        let denied = loading && !meta.flags.has(Flag::Loading)
+            || self.following.is_loading_aside() && meta.flags.has(Flag::NoAsyncLoading);
+        if denied && !self.clients[index].flags.contains(ClientFlags::LOADER) {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         if let Some(busy) = busy
@@ -82,7 +87,9 @@ impl Engine {
             return Verdict::Refuse(busy);
         }
         let may_replicate = declared.is_none() && meta.flags.has(Flag::MayReplicate);
-        if self.pause.until.0 != 0 && !self.may_run_while_paused(index, id, writes || may_replicate) {
+        if (self.pause.until.0 != 0 || self.failover.is_on())
+            && !self.may_run_while_paused(index, id, writes || may_replicate)
+        {
             return Verdict::Postpone;
         }
         if self.durability.slows_writers && self.grows_snapshots(index, id, writes || may_replicate) {
@@ -99,11 +106,14 @@ impl Engine {
 
     /// Why a command may not run in the state that files and replicas are in, if so.
     #[inline]
-    fn state_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+    fn state_refusal(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
         if !self.durability.is_fine()
             && let Some(error) = self.write_refusal(index, id, writes)
         {
             return Some(error);
+        }
+        if self.following.is_replica() && self.refuses_writes(index, id, writes) {
+            return Some(CommandError::READ_ONLY);
         }
         if self.clients[index].flags.contains(ClientFlags::REPLICA) {
             let flags = self.table.get(id).meta.flags;
@@ -117,14 +127,47 @@ impl Engine {
     /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does. PING is refused
     /// too, as Redis does, so that those who only watch the server learn of it.
     #[cold]
-    fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+    fn write_refusal(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
         let command = self.table.get(id);
         let queued_writes = || {
             let transaction = self.clients[index].transaction.as_ref();
             transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
         };
-        let concerned = writes || command.name == "ping" || command.name == "exec" && queued_writes();
-        if concerned { self.disk_trouble() } else { None }
+        let (is_ping, is_exec) = (command.name == "ping", command.name == "exec");
+        if !(writes || is_ping || is_exec && queued_writes()) {
+            return None;
+        }
+        let trouble = self.disk_trouble()?;
+        if !self.is_primary(index) {
+            return Some(trouble);
+        }
+        if !is_ping {
+            self.go_on_without_disk();
+        }
+        None
+    }
+
+    /// Whether a replica leaves a command to its primary.
+    #[cold]
+    fn refuses_writes(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
+        self.options.replica_read_only
+            && !self.clients[index].flags.intersects(ClientFlags::OBEYED)
+            && (writes || self.table.get(id).name == "exec" && self.queue_writes(index, false))
+    }
+
+    /// Why a replica that is not in step may not run a command, if it is not to show what is stale.
+    #[cold]
+    fn stale_refusal(&self, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
+        let allowed = match declared {
+            Some(flags) => flags.has(ScriptFlags::ALLOW_STALE),
+            None => self.table.get(id).has(Flag::Stale),
+        };
+        (self.is_stale() && !allowed).then_some(CommandError::MASTER_DOWN)
+    }
+
+    /// Whether this is a replica that is not in step and is not to show what is stale.
+    pub(super) fn is_stale(&self) -> bool {
+        self.following.is_replica() && !self.following.is_connected() && !self.options.serves_stale
     }
 
     /// Why nothing may be written while there are fewer replicas than asked for, if so. What the log holds is loaded.
@@ -132,7 +175,8 @@ impl Engine {
     fn replica_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
         let client = &self.clients[index];
         let concerned = writes || self.table.get(id).name == "exec" && self.queue_writes(index, false);
-        (concerned && !client.flags.contains(ClientFlags::LOADER)).then_some(CommandError::NO_REPLICAS)
+        let exempt = self.following.is_replica() || client.flags.intersects(ClientFlags::OBEYED);
+        (concerned && !exempt).then_some(CommandError::NO_REPLICAS)
     }
 
     /// Whether a command that EXEC would run writes, or if asked for, may be repeated to replicas. What a script declares
@@ -154,7 +198,7 @@ impl Engine {
     #[cold]
     fn grows_snapshots(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         let (client, command) = (&self.clients[index], self.table.get(id));
-        if client.flags.intersects(ClientFlags::DENY_BLOCKING) {
+        if client.flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::PRIMARY) {
             return false;
         }
         if client.flags.contains(ClientFlags::MULTI) {
@@ -212,11 +256,12 @@ impl Engine {
 
     #[cold]
     fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
-        if self.now >= self.pause.until {
+        let paused = self.now < self.pause.until;
+        if !paused && !self.failover.is_on() {
             return true;
         }
         let command = self.table.get(id);
-        if !self.pause.all {
+        if !(paused && self.pause.all) {
             let queue_writes = command.name == "exec" && self.queue_writes(index, true);
             return !(writes || queue_writes);
         }

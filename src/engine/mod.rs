@@ -14,6 +14,8 @@ pub mod context;
 pub mod cron;
 pub mod debugging;
 pub mod durability;
+pub mod failover;
+pub mod following;
 pub mod gate;
 pub mod intake;
 pub mod log_control;
@@ -69,6 +71,12 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
+    /// Connect to the primary.
+    FollowPrimary(Box<following::LinkOrder>),
+    /// Stop trying to.
+    LeavePrimary,
+    /// The server has become a replica, or a primary.
+    RoleChanged,
     /// Give free memory back to the system, since much was freed.
     TrimMemory,
     /// Kill the process as DEBUG PANIC asks.
@@ -284,6 +292,10 @@ pub struct Engine {
     pub senses: Senses,
     /// The history of changes that replicas follow.
     pub history: History,
+    /// Whom this server follows.
+    pub following: following::Following,
+    /// FAILOVER.
+    pub failover: failover::Failover,
     /// Bytes that were allocated when the server began to serve.
     pub startup_memory: usize,
     /// Switches of DEBUG.
@@ -351,6 +363,8 @@ impl Engine {
             facts,
             senses,
             history: History::new(ReplicationId::NONE, 0),
+            following: Default::default(),
+            failover: Default::default(),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             scripting,
@@ -376,6 +390,7 @@ impl Engine {
         }
         engine.load_users()?;
         engine.apply_all();
+        engine.begin_role();
         engine.history.id = engine.random_replication_id();
         engine.begin_turn();
         engine.started();
@@ -448,6 +463,7 @@ impl Engine {
         self.tracking_off(index);
         self.monitors.retain(|&other| other != index);
         self.forget_replica(index);
+        self.forget_primary(index);
         self.paused.retain(|&other| other != index);
         self.client_ids.remove(&self.clients[index].id);
         if self.running != Some(index) {

@@ -31,8 +31,10 @@ impl Engine {
         self.running = None;
         let client = &mut self.clients[index];
         let flags = client.flags;
-        const UNUSUAL: ClientFlags =
-            ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP).union(ClientFlags::TRACKING_CACHING);
+        const UNUSUAL: ClientFlags = ClientFlags::REPLY_OFF
+            .union(ClientFlags::REPLY_SKIP)
+            .union(ClientFlags::TRACKING_CACHING)
+            .union(ClientFlags::PRIMARY);
         if flags.intersects(UNUSUAL) {
             self.after_unusual(index, mark);
         }
@@ -68,7 +70,8 @@ impl Engine {
         };
         // Subscriptions are announced by messages, which are no replies.
         let announces = last.ends_with("subscribe");
-        if client.flags.intersects(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) && !announces {
+        let unwanted = ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP;
+        if client.flags.intersects(unwanted) && !announces || client.flags.contains(ClientFlags::PRIMARY) {
             client.out.rollback(mark);
         }
         client.flags.remove(ClientFlags::REPLY_SKIP);
@@ -130,6 +133,10 @@ impl Engine {
         if client.flags.contains(ClientFlags::MULTI) {
             client.flags.insert(ClientFlags::DIRTY_EXEC);
         }
+        if client.flags.intersects(ClientFlags::PRIMARY | ClientFlags::REPLICA) {
+            self.tell_unexpected_error(index, error);
+        }
+        let client = &mut self.clients[index];
         let Some(id) = id else {
             client.out.error(error.text());
             return self.count_error(error);
@@ -179,7 +186,9 @@ impl Engine {
                     self.look_later(index, wait.retry);
                     return true;
                 }
-                if !self.clients[index].flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::MULTI) {
+                const NEVER: ClientFlags =
+                    ClientFlags::DENY_BLOCKING.union(ClientFlags::MULTI).union(ClientFlags::PRIMARY);
+                if !self.clients[index].flags.intersects(NEVER) {
                     self.wait(index, id, args, wait, took_ns);
                     return true;
                 }
@@ -195,6 +204,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                if self.clients[index].flags.intersects(ClientFlags::PRIMARY | ClientFlags::REPLICA) {
+                    self.tell_unexpected_error(index, &error);
+                }
                 for remark in self.effects.remarks.drain(..) {
                     tracing::debug!(target: "verbose", "{remark}");
                 }
@@ -417,7 +429,11 @@ impl Engine {
     /// Runs a command that was held once more, from its beginning.
     pub(super) fn execute_held(&mut self, index: ClientIndex) {
         if let Some(blocked) = self.clients[index].blocked.take() {
-            self.execute(index, blocked.args.as_args(), CommandId::MAX);
+            if self.is_primary(index) {
+                self.execute_from_primary(index, blocked.args.as_args(), CommandId::MAX, &[]);
+            } else {
+                self.execute(index, blocked.args.as_args(), CommandId::MAX);
+            }
             if self.clients[index].blocked.is_none() {
                 self.resume(index);
             }
@@ -492,7 +508,12 @@ impl Engine {
     /// Ends CLIENT PAUSE: held commands run in the order they came.
     pub fn end_pause(&mut self) {
         self.pause = super::Pause::default();
-        self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
+        self.writers_may_go_on();
+    }
+
+    /// A pause is over: what it held runs, unless something else holds it.
+    pub(super) fn writers_may_go_on(&mut self) {
+        self.follow_expire_mode();
         for index in std::mem::take(&mut self.paused) {
             self.execute_held(index);
         }

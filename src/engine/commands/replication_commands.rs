@@ -56,7 +56,11 @@ fn replconf(cx: &mut EngineCx<'_>) -> CmdResult {
                 cx.engine.begin_stream(index);
                 return Ok(Outcome::Done);
             }
-            _ if args.is(at, "GETACK") => return Ok(Outcome::Done),
+            _ if args.is(at, "GETACK") => {
+                // Written when nothing of this request's reply is taken back any more.
+                cx.engine.following.ack_due = cx.engine.is_primary(cx.client);
+                return Ok(Outcome::Done);
+            }
             _ if args.is(at, "RDB-ONLY") => announced.only_snapshot = number()? != 0,
             _ if args.is(at, "RDB-FILTER-ONLY") => {
                 announced.filter = Some(Filter::parse(value).map_err(|word| {

@@ -1,15 +1,13 @@
-//! TIME, ROLE, WAIT, WAITAOF, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
+//! TIME, WAIT, WAITAOF, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
 
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::engine::context::{EngineCx, EngineHandler, engine};
 use crate::engine::{Ask, ShutdownHow};
-use crate::replication::Stage;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
     engine("time", time),
-    engine("role", role),
     engine("wait", wait),
     engine("waitaof", waitaof),
     engine("lolwut", lolwut),
@@ -29,30 +27,6 @@ fn time(cx: &mut EngineCx<'_>) -> CmdResult {
     reply.array(2);
     reply.bulk_int(us / 1_000_000);
     reply.bulk_int(us % 1_000_000);
-    Ok(Outcome::Done)
-}
-
-fn role(cx: &mut EngineCx<'_>) -> CmdResult {
-    let engine = &*cx.engine;
-    let online = engine.replicas.iter().filter(|replica| replica.stage == Stage::Online);
-    let replicas: Vec<_> = online
-        .filter_map(|replica| {
-            let index = engine.client_by_id(replica.client)?;
-            Some((engine.replica_address(index, &replica.announced), replica.announced.port))
-        })
-        .collect();
-    let offset = engine.history.offset;
-    let reply = cx.reply();
-    reply.array(3);
-    reply.bulk(b"master");
-    reply.integer(offset as i64);
-    reply.array(replicas.len());
-    for (address, port) in replicas {
-        reply.array(3);
-        reply.bulk(address.as_bytes());
-        reply.bulk(port.to_string().as_bytes());
-        reply.bulk(b"0");
-    }
     Ok(Outcome::Done)
 }
 

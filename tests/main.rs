@@ -6,5 +6,6 @@
 mod acl;
 mod commands;
 mod persist;
+mod replication;
 mod support;
 mod tls;

@@ -125,8 +125,13 @@ pub enum BlockedOn {
     },
     /// The end of CLIENT PAUSE.
     Pause,
-    /// Replicas to acknowledge an offset (WAIT).
-    Replicas,
+    /// Replicas to acknowledge the client's writes (WAIT).
+    Replicas {
+        /// The history's offset behind them.
+        offset: u64,
+        /// How many replicas.
+        replicas: i64,
+    },
     /// A snapshot to be written (SAVE).
     Save,
     /// The log to be durable up to the client's writes, and replicas' logs (WAITAOF).
@@ -135,8 +140,10 @@ pub enum BlockedOn {
         offset: u64,
         /// Whether this server's log is waited for.
         local: bool,
-        /// Whether replicas are waited for, of which none acknowledges anything.
-        replicas: bool,
+        /// The history's offset behind the client's writes.
+        replicated: u64,
+        /// How many replicas are to have it in a durable log.
+        replicas: i64,
     },
     /// Keys to reach another server (MIGRATE).
     Migration,
@@ -282,6 +289,8 @@ pub struct Client {
     pub stamp: u64,
     /// The log's offset behind the client's last change; 0 while it has changed nothing.
     pub logged: u64,
+    /// The offset of the history for replicas behind the client's last change; 0 while it has changed nothing.
+    pub replicated: u64,
     /// The largest output buffer lately, in bytes (`rbp`).
     pub output_peak: u32,
     /// Where it is connected.
@@ -320,6 +329,7 @@ impl Client {
             soft_limit_since: UnixMs(0),
             stamp: 0,
             logged: 0,
+            replicated: 0,
             output_peak: 0,
             endpoints,
             identity: None,

@@ -55,8 +55,9 @@ pub struct Options {
     pub idle_timeout_s: u64,
     /// `hz`.
     pub hz: u32,
-    /// Writes are refused for want of replicas: `min-replicas-to-write` asks for some (and `min-replicas-max-lag` does
-    /// not say otherwise), and none tells that it is in step.
+    /// Replicas that keep in step, where some are asked for (`min-replicas-to-write`, `min-replicas-max-lag`).
+    pub replicas_in_step: Option<usize>,
+    /// Writes are refused, since there are fewer than were asked for.
     pub lacks_replicas: bool,
     /// `replica-read-only`.
     pub replica_read_only: bool,
@@ -100,7 +101,8 @@ impl Engine {
             tracking_table_max_keys: size(Key::TrackingTableMaxKeys),
             idle_timeout_s: size(Key::Timeout) as u64,
             hz: size(Key::Hz).clamp(1, 500) as u32,
-            lacks_replicas: size(Key::MinReplicasToWrite) > 0 && size(Key::MinReplicasMaxLag) > 0,
+            replicas_in_step: None,
+            lacks_replicas: false,
             replica_read_only: config.boolean(Key::ReplicaReadOnly),
             serves_stale: config.boolean(Key::ReplicaServeStaleData),
             leaves_eviction: config.boolean(Key::ReplicaIgnoreMaxmemory),
@@ -143,6 +145,7 @@ impl Engine {
             let delay_us = self.config.integer(Key::KeyLoadDelay);
             incoming.progress.key_delay_us.store(delay_us, std::sync::atomic::Ordering::Relaxed);
         }
+        self.count_replicas_in_step();
         self.follow_log_options();
         self.listening_changed();
     }

@@ -123,7 +123,10 @@ impl Engine {
             self.cron.second = now.as_secs();
             self.look_after_failover();
             self.look_after_link();
-            self.greet_replicas();
+            self.look_after_replicas();
+        }
+        if !self.replicas.is_empty() {
+            self.start_due_snapshots();
         }
         self.clients_slice();
         self.evict_clients();

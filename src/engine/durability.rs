@@ -131,6 +131,8 @@ pub struct Durability {
     pub loaded_keys: u64,
     /// Keys the last load left out because they had expired.
     pub expired_on_load: u64,
+    /// The place in a history that the snapshot tells which was loaded last.
+    pub loaded_history: Option<super::loaded_history::LoadedHistory>,
     /// The log was turned on and has no base yet.
     pub first_base: bool,
     /// Where the log is that is on.
@@ -184,6 +186,7 @@ impl Durability {
             replace_on_load: false,
             loaded_keys: 0,
             expired_on_load: 0,
+            loaded_history: None,
             first_base: false,
             log_names: None,
             durable: 0,
@@ -276,6 +279,9 @@ impl Engine {
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
         self.pass_stream_on();
+        if self.replicas.ask && self.pause.until.0 == 0 && !self.failover.is_on() {
+            self.ask_replicas();
+        }
         if self.propagation.has_for_replicas() {
             self.feed_replicas();
         }
@@ -324,7 +330,7 @@ impl Engine {
             self.release_history_waiters();
         }
         if self.replicas.await_snapshots() {
-            self.go_on_with_transfers();
+            self.go_on_with_deliveries();
         }
         self.look_at_sessions();
         if self.durability.writes_snapshot() {
@@ -399,29 +405,37 @@ impl Engine {
         }
     }
 
-    /// Notes where the log is behind a client's change.
+    /// Notes where the log and the history for replicas are behind a client's change.
     #[cold]
-    pub(super) fn note_logged(&mut self, index: ClientIndex) {
-        let Some(log) = &self.durability.log else { return };
-        let offset = log.appended_offset() + self.propagation.len() as u64;
-        if let Some(client) = self.clients.get_mut(index) {
-            client.logged = offset;
+    pub(super) fn note_written(&mut self, index: ClientIndex) {
+        let replicated = self.history_offset();
+        let Some(client) = self.clients.get_mut(index) else { return };
+        client.replicated = replicated;
+        if let Some(log) = &self.durability.log {
+            client.logged = log.appended_offset() + self.propagation.len() as u64;
         }
+    }
+
+    /// How far the history for replicas is, with what this turn adds to it.
+    pub(crate) fn history_offset(&self) -> u64 {
+        self.applied_offset() + self.propagation.len_for_replicas() as u64
     }
 
     /// Answers WAITAOF where the log has come far enough, or is there no more.
     #[cold]
-    fn release_log_waiters(&mut self) {
+    pub(super) fn release_log_waiters(&mut self) {
         let durable = self.durability.log.is_some().then_some(self.durability.durable);
         for index in self.durability.log_waiters.clone() {
-            let Some(&BlockedOn::Log { offset, local, replicas }) =
+            let Some(&BlockedOn::Log { offset, local, replicated, replicas }) =
                 self.clients[index].blocked.as_ref().map(|blocked| &blocked.on)
             else {
                 continue;
             };
             match durable {
                 None if local => self.end_wait(index, Some(&CommandError::WAITAOF_WITHOUT_LOG)),
-                Some(durable) if offset <= durable && !replicas => self.end_wait(index, None),
+                _ if self.replicas.durable(replicated) < replicas as usize => {}
+                Some(durable) if offset <= durable => self.end_wait(index, None),
+                None => self.end_wait(index, None),
                 _ => {}
             }
         }
@@ -462,6 +476,23 @@ impl Engine {
         }
     }
 
+    /// The same, with the place in the history that it is a snapshot of: whoever loads it can go on there.
+    pub fn take_snapshot_with_history(&self) -> Snapshot {
+        let mut snapshot = self.take_snapshot();
+        // Nobody knows a history that is not remembered, and in the midst of a unit there is no place in it.
+        let db = if self.following.is_replica() { self.stream_db() } else { self.propagation.db_for_replicas() };
+        if self.history.has_backlog()
+            && let Some(db) = db
+        {
+            snapshot.aux.extend([
+                ("repl-stream-db", db.0.to_string().into_bytes()),
+                ("repl-id", self.history.id.as_bytes().to_vec()),
+                ("repl-offset", self.history_offset().to_string().into_bytes()),
+            ]);
+        }
+        snapshot
+    }
+
     /// How snapshots are written, by the directives.
     pub fn snapshot_options(&self) -> SnapshotOptions {
         let config = &self.config;
@@ -500,7 +531,8 @@ impl Engine {
             return Err(CommandError::fixed("ERR Background save already in progress"));
         }
         self.begin_holding();
-        let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
+        let (path, snapshot, options) =
+            (self.snapshot_path(), self.take_snapshot_with_history(), self.snapshot_options());
         self.durability.last_save_try = self.now;
         let pid = self.facts.process_id;
         let started =

@@ -123,7 +123,7 @@ impl Engine {
                 .target
                 .as_ref()
                 .is_none_or(|(host, port)| address.0.eq_ignore_ascii_case(host) && address.1 == *port);
-            (chosen && replica.acknowledged() == offset).then_some(address)
+            (chosen && replica.acked == offset).then_some(address)
         })
     }
 

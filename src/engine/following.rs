@@ -190,6 +190,7 @@ impl Engine {
         self.drop_primary();
         self.turn_blocked_away();
         self.end_turn();
+        self.propagation.forget_replicas();
         self.cancel_link();
         if was_primary {
             tracing::info!(
@@ -239,7 +240,8 @@ impl Engine {
         const TURNED: CommandError = CommandError::fixed(
             "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
         );
-        let waits = |on: &BlockedOn| matches!(on, BlockedOn::Keys { .. } | BlockedOn::Replicas | BlockedOn::Log { .. });
+        let waits =
+            |on: &BlockedOn| matches!(on, BlockedOn::Keys { .. } | BlockedOn::Replicas { .. } | BlockedOn::Log { .. });
         let waiting: Vec<ClientIndex> = self
             .clients
             .iter()
@@ -250,6 +252,16 @@ impl Engine {
             self.end_wait(index, Some(&TURNED));
             self.close(index, true);
         }
+    }
+
+    /// What was loaded at the start is of this place in the primary's history: it may go on from there.
+    pub(super) fn resume_from(&mut self, id: ReplicationId, offset: u64, db: DbIndex) {
+        tracing::info!(
+            "Before turning into a replica, using my own master parameters to synthesize a cached master: I may be able to \
+             synchronize with the new master with just a partial transfer."
+        );
+        self.history.adopt(id, offset);
+        self.following.resume_in = Some(db);
     }
 
     // ---- the link ------------------------------------------------------------------------------------------------
@@ -666,6 +678,11 @@ impl Engine {
     /// How far the primary's stream has taken effect.
     pub fn applied_offset(&self) -> u64 {
         self.history.offset + self.following.passed.len() as u64
+    }
+
+    /// The database that what the primary sends next is for, unless it says otherwise.
+    pub(super) fn stream_db(&self) -> Option<DbIndex> {
+        self.following.client.map(|index| self.clients[index].db).or(self.following.resume_in)
     }
 
     /// Whether a client is the primary.

@@ -2,6 +2,7 @@
 //! it and snapshots loaded at start.
 
 use super::durability::{Durability, tell};
+use super::loaded_history::HistoryNotes;
 use super::{ClientIndex, Engine};
 use crate::base::ids::{DbIndex, UnixMs};
 use crate::client::{Client, ClientFlags, Endpoints};
@@ -308,7 +309,8 @@ impl Engine {
             return Ok(None);
         }
         tracing::info!("Saving the final RDB snapshot before exiting.");
-        let (path, snapshot, options) = (self.snapshot_path(), self.take_snapshot(), self.snapshot_options());
+        let (path, snapshot, options) =
+            (self.snapshot_path(), self.take_snapshot_with_history(), self.snapshot_options());
         let (disk, pid, notify) = (self.durability.disk.clone(), self.facts.process_id, self.durability.notify.clone());
         match SaveJob::last(disk, path, pid, snapshot, options, notify) {
             Ok(job) => Ok(Some(job)),
@@ -399,6 +401,7 @@ impl Engine {
             expired: 0,
             dirty: self.keyspace.log.dirty,
             expire_mode: std::mem::replace(&mut self.keyspace.expire_mode, ExpireMode::Ignore),
+            history: HistoryNotes::default(),
             used_memory: 0,
             slow: None,
             slow_count: 0,
@@ -540,6 +543,8 @@ impl Engine {
         let loaded = result?;
         self.durability.loaded_keys = loading.keys;
         self.durability.expired_on_load = loading.expired;
+        // The log goes on behind its base.
+        self.durability.loaded_history = if loading.log { None } else { loading.history.complete() };
         Ok(loaded)
     }
 
@@ -568,6 +573,7 @@ impl Engine {
             }
             Step::Aux { name, value } => {
                 self.tell_aux(loading, &name, &value);
+                loading.history.note(&name, &value);
                 Ok(())
             }
             Step::SnapshotEnd { empty } => {
@@ -629,6 +635,7 @@ impl Engine {
                 && object.deadline().is_some_and(|at| self.now.0 > at as i64)
             {
                 loading.expired += 1;
+                loading.history.note_expired(DbIndex(record.db), object.key());
                 continue;
             }
             match (record.idle_seconds, record.frequency) {
@@ -693,6 +700,7 @@ pub struct Loading {
     expired: u64,
     dirty: u64,
     expire_mode: ExpireMode,
+    history: HistoryNotes,
     /// Bytes of memory that the server had in use which wrote the snapshot.
     pub used_memory: u64,
     /// A step that is taken piece by piece (`key-load-delay`).

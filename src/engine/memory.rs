@@ -25,7 +25,7 @@ impl Engine {
             return 0;
         }
         let indices = self.replicas.iter().filter_map(|replica| self.client_by_id(replica.client));
-        indices.map(|index| self.clients[index].out.capacity()).sum::<usize>() + self.replicas.pending_bytes()
+        indices.map(|index| self.clients[index].out.capacity()).sum::<usize>() + self.history.kept_bytes()
     }
 
     /// Whether more memory is in use than `maxmemory`.
@@ -175,9 +175,21 @@ impl Engine {
     #[cold]
     fn check_large_output(&mut self, index: ClientIndex) {
         let client = &mut self.clients[index];
-        let limit = self.options.output_limits[Self::output_class(client)];
+        let mut limit = self.options.output_limits[Self::output_class(client)];
         let bytes = client.output_bytes();
-        let used = bytes as u64;
+        let mut used = bytes as u64;
+        if client.flags.contains(ClientFlags::REPLICA) {
+            // A smaller limit would let those go at once that go on from the backlog.
+            let least = self.history.backlog_size() as u64;
+            for bytes in [&mut limit.hard_bytes, &mut limit.soft_bytes] {
+                *bytes = if *bytes == 0 { 0 } else { least.max(*bytes) };
+            }
+            let id = client.id;
+            // A snapshot's bytes come no faster than they are taken.
+            let receives = self.replicas.find(id).is_some_and(|replica| replica.delivery.is_some());
+            used = self.unread_by(id) + if receives { 0 } else { used };
+        }
+        let client = &mut self.clients[index];
         // Somebody who is not logged in has no use for more than a few errors.
         let stranger =
             !client.flags.contains(ClientFlags::AUTHENTICATED) && bytes > UNLIMITED_OUTPUT_BYTES + STRANGERS_BYTES;
@@ -196,6 +208,13 @@ impl Engine {
         }
         if hard || soft {
             self.close_for_output(index);
+        }
+    }
+
+    /// The same for a replica, which the history may wait for.
+    pub(super) fn check_replica_limit(&mut self, index: ClientIndex) {
+        if !self.clients[index].closing() {
+            self.check_large_output(index);
         }
     }
 

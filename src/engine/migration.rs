@@ -115,9 +115,11 @@ impl Engine {
         let Some(running) = self.migrations.running.remove(&id) else { return };
         self.migrations.keys.retain(|_, owner| *owner != id);
         let logged = if running.copy { 0 } else { self.delete_migrated(running.db, running.records, delivered) };
+        let replicated = if running.copy { 0 } else { self.history_offset() };
         if let Some(index) = self.client_by_id(running.client) {
             let client = &mut self.clients[index];
             client.logged = client.logged.max(logged);
+            client.replicated = client.replicated.max(replicated);
             let error = match delivery {
                 Delivery::Done => None,
                 Delivery::Refused(line) => {

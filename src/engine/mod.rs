@@ -18,12 +18,14 @@ pub mod failover;
 pub mod following;
 pub mod gate;
 pub mod intake;
+pub mod loaded_history;
 pub mod log_control;
 pub mod memory;
 pub mod migration;
 pub mod monitor;
 mod names;
 pub mod propagate;
+mod replica_stream;
 pub mod replicas;
 pub mod run;
 pub mod scripting;
@@ -77,6 +79,8 @@ pub enum Ask {
     LeavePrimary,
     /// The server has become a replica, or a primary.
     RoleChanged,
+    /// Send what is for a client in fewer, later packets (`repl-disable-tcp-nodelay`).
+    GatherPackets(ClientIndex),
     /// Give free memory back to the system, since much was freed.
     TrimMemory,
     /// Kill the process as DEBUG PANIC asks.

@@ -159,20 +159,35 @@ impl Propagation {
     }
 
     /// Adds a request that stands in no database and no unit, to replicas alone.
-    pub fn add_sign_of_life(&mut self) {
-        append_request(&mut self.replicas.bytes, [&b"PING"[..]]);
+    pub fn add_apart<'p>(&mut self, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
+        append_request(&mut self.replicas.bytes, parts);
+    }
+
+    /// What was written for replicas and not taken is no part of the history: it is another server's from here on.
+    pub fn forget_replicas(&mut self) {
+        self.replicas = Stream::default();
     }
 
     /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
-    /// first one's stands with its SELECT between them too. Whether there was any request for the log.
+    /// first one's stands with its SELECT between them too. Whether there was any request.
     pub fn end_unit(&mut self) -> bool {
-        self.replicas.end_unit();
-        self.log.end_unit()
+        let any = self.replicas.end_unit();
+        self.log.end_unit() || any
     }
 
     /// Bytes for the log that are not taken yet.
     pub fn len(&self) -> usize {
         self.log.bytes.len()
+    }
+
+    /// Bytes for replicas that are not taken yet.
+    pub fn len_for_replicas(&self) -> usize {
+        self.replicas.bytes.len()
+    }
+
+    /// The database that what replicas are sent next is for, unless it says otherwise. `None`: a unit is not over.
+    pub fn db_for_replicas(&self) -> Option<DbIndex> {
+        (self.replicas.unit_len == 0).then(|| self.replicas.selected.unwrap_or(DbIndex(0)))
     }
 }
 

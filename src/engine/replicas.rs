@@ -1,15 +1,28 @@
-//! The primary's side at work: a snapshot for each replica that asks, then the stream of what changes, which is the
-//! append-only file's but for what only replicas repeat (PUBLISH).
+//! The primary's side at work: who asks to follow goes on where it was, or gets a snapshot; what changes from then on is
+//! `replica_stream.rs`'s.
 
 use super::propagate::Readers;
-use super::{ClientIndex, Engine};
+use super::{Ask, ClientIndex, Engine};
+use crate::base::ids::ClientId;
 use crate::client::ClientFlags;
+use crate::config::Key;
 use crate::persist::transfer::{Piece, Transfer};
-use crate::replication::history::ReplicationId;
+use crate::replication::history::{Lost, ReplicationId};
 use crate::replication::{Announced, Replica, Stage};
 
 /// While so much output waits for a replica's socket, no more of its snapshot is taken from the thread that makes it.
 const MOST_WAITING_BYTES: usize = 1024 * 1024;
+/// Snapshots on their way at a time; who comes then shares the next one.
+const MOST_DELIVERIES: usize = 4;
+
+/// How a client asks to follow.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// SYNC: for a snapshot.
+    Sync,
+    /// PSYNC: to go on with the history of this name at this position, or else for a snapshot.
+    Psync(&'a [u8], i64),
+}
 
 impl Engine {
     /// Sets who reads what is repeated, if anything is: not while data is being loaded.
@@ -24,42 +37,37 @@ impl Engine {
         self.effects.wanted = !readers.is_empty();
     }
 
-    /// Makes a client a replica: it gets a snapshot of this moment, and then what changes. Errors: no thread can be had.
-    pub(super) fn begin_replica(&mut self, index: ClientIndex) -> std::io::Result<()> {
-        // What happened before belongs to the snapshot, and to those who were there before.
+    /// Makes a client a replica: it goes on where it was, or gets a snapshot and then what changes.
+    pub(super) fn begin_replica(&mut self, index: ClientIndex, asked: Asked<'_>) {
+        // What happened before belongs to those who were there before.
         self.end_turn();
-        let client = &self.clients[index];
-        let announced = self.announced.get(&client.id).cloned().unwrap_or_default();
-        let mut snapshot = self.take_snapshot();
-        if let Some(filter) = announced.filter {
-            snapshot.dbs.clear();
-            if !filter.functions {
-                snapshot.functions.clear();
+        let id = self.clients[index].id;
+        let announced = self.announced.get(&id).cloned().unwrap_or_default();
+        let name = self.replica_name(index, &announced);
+        tracing::info!("Replica {name} asks for synchronization");
+        let acknowledges = matches!(asked, Asked::Psync(..));
+        let mut replica = Replica::new(id, announced, acknowledges, self.now);
+        if let Asked::Psync(history, position) = asked {
+            match self.history.since(history, position) {
+                Ok(at) => {
+                    tracing::info!(
+                        "Partial resynchronization request from {name} accepted. Sending {} bytes of backlog starting \
+                         from offset {position}.",
+                        self.history.offset - at
+                    );
+                    self.stats.partial_syncs += 1;
+                    replica.at = at;
+                    return self.go_on_with_replica(index, replica);
+                }
+                Err(lost) => self.tell_lost(&name, history, position, lost),
             }
         }
-        let mark = if announced.eof { self.random_mark() } else { String::new() };
-        let (options, notify) = (self.snapshot_options(), self.durability.notify.clone());
-        self.begin_holding();
-        let transfer = match Transfer::start(snapshot, options, !announced.eof, notify) {
-            Ok(transfer) => transfer,
-            Err(error) => {
-                self.end_holding();
-                return Err(error);
-            }
-        };
-        self.durability.transfers += 1;
-        tracing::info!("Replica {} asks for synchronization", self.replica_name(index, &announced));
-        let client = &mut self.clients[index];
-        client.flags.insert(ClientFlags::REPLICA);
-        let replica = Replica {
-            client: client.id,
-            announced,
-            stage: Stage::Waiting,
-            snapshot: Some(transfer),
-            mark,
-            pending: Vec::new(),
-        };
+        self.stats.full_syncs += 1;
+        self.clients[index].flags.insert(ClientFlags::REPLICA);
         self.replicas.add(replica);
+        if self.config.boolean(Key::ReplDisableTcpNodelay) {
+            self.asks.push(Ask::GatherPackets(index));
+        }
         if !self.history.has_backlog() {
             // What happened while nothing was remembered is in no history that anybody knows.
             let id = self.random_replication_id();
@@ -70,9 +78,61 @@ impl Engine {
                 ReplicationId::NONE
             );
         }
-        self.propagation.begin_replica();
         self.follow_readers();
-        Ok(())
+        self.start_due_snapshots();
+        if self.replicas.find(id).is_some_and(|replica| replica.stage == Stage::Queued) {
+            tracing::info!("Delay next BGSAVE for diskless SYNC");
+        }
+    }
+
+    /// A replica that was away goes on from the backlog.
+    fn go_on_with_replica(&mut self, index: ClientIndex, mut replica: Replica) {
+        replica.stage = Stage::Online;
+        let client = &mut self.clients[index];
+        client.flags.insert(ClientFlags::REPLICA);
+        match replica.announced.renames {
+            true => client.out.raw(format!("+CONTINUE {}\r\n", self.history.id).as_bytes()),
+            false => client.out.raw(b"+CONTINUE\r\n"),
+        }
+        self.replicas.add(replica);
+        self.follow_readers();
+        self.fill_replica(index);
+        self.count_replicas_in_step();
+        self.mark_dirty(index);
+    }
+
+    /// Says why a replica cannot go on. One that asks for `?` does not want to.
+    fn tell_lost(&mut self, name: &str, history: &[u8], position: i64, lost: Lost) {
+        if history.first() == Some(&b'?') {
+            return tracing::info!("Full resync requested by replica {name}");
+        }
+        self.stats.refused_partial_syncs += 1;
+        let second = self.history.second.map_or((ReplicationId::NONE, -1), |(id, until)| (id, until as i64));
+        match lost {
+            Lost::OtherHistory => tracing::info!(
+                "Partial resynchronization not accepted: Replication ID mismatch (Replica asked for '{}', my \
+                 replication IDs are '{}' and '{}')",
+                String::from_utf8_lossy(history),
+                self.history.id,
+                second.0
+            ),
+            Lost::BeyondFormer => tracing::info!(
+                "Partial resynchronization not accepted: Requested offset for second ID was {position}, but I can reply \
+                 up to {}",
+                second.1
+            ),
+            Lost::NotHeld => {
+                tracing::info!(
+                    "Unable to partial resync with replica {name} for lack of backlog (Replica request was: {position})."
+                );
+                if position > self.history.offset as i64 {
+                    tracing::warn!(
+                        "Warning: replica {name} tried to PSYNC with an offset that is greater than the master \
+                         replication offset."
+                    );
+                }
+            }
+        }
     }
 
     /// A name for a history that nobody knows.
@@ -81,17 +141,185 @@ impl Engine {
     }
 
     /// Lets all replicas go: what they followed is not this server's history any more.
-    pub(super) fn disconnect_replicas(&mut self) {
+    pub fn disconnect_replicas(&mut self) {
         let all: Vec<_> = self.replicas.iter().filter_map(|replica| self.client_by_id(replica.client)).collect();
         all.into_iter().for_each(|index| self.close(index, false));
     }
 
-    fn random_mark(&mut self) -> String {
-        (0..5).map(|_| format!("{:08x}", self.rng.u32(..))).collect()
+    // ---- snapshots -----------------------------------------------------------------------------------------------
+
+    /// Begins snapshots for those that have waited long enough for others to share them.
+    pub(super) fn start_due_snapshots(&mut self) {
+        let diskless = self.config.boolean(Key::ReplDisklessSync);
+        let delay_s = if diskless { self.config.integer(Key::ReplDisklessSyncDelay) } else { 0 };
+        let enough = self.config.integer(Key::ReplDisklessSyncMaxReplicas).max(0) as usize;
+        while self.replicas.deliveries().len() < MOST_DELIVERIES {
+            let members = self.replicas.due(self.now, delay_s.saturating_mul(1000), enough);
+            if members.is_empty() {
+                break;
+            }
+            if let Err(error) = self.start_snapshot(&members, diskless) {
+                tracing::warn!("BGSAVE for replication failed: {error}");
+                members.iter().for_each(|member| self.refuse_replica(*member));
+            }
+        }
     }
 
-    /// Address and port as the log and INFO name a replica.
-    fn replica_name(&self, index: ClientIndex, announced: &Announced) -> String {
+    /// Begins a snapshot of this moment for these replicas. Errors: no thread can be had.
+    fn start_snapshot(&mut self, members: &[ClientId], diskless: bool) -> std::io::Result<()> {
+        let Some(first) = members.first().and_then(|id| self.replicas.find(*id)) else { return Ok(()) };
+        let (filter, marked) = (first.announced.filter, first.announced.eof && diskless);
+        tracing::info!("Starting BGSAVE for SYNC with target: {}", if marked { "replicas sockets" } else { "disk" });
+        // What happened before belongs to the snapshot.
+        self.end_turn();
+        let mut snapshot = self.take_snapshot_with_history();
+        if let Some(filter) = filter {
+            snapshot.dbs.clear();
+            if !filter.functions {
+                snapshot.functions.clear();
+            }
+        }
+        let mark = if marked { self.random_replication_id().to_string() } else { String::new() };
+        let (options, notify) = (self.snapshot_options(), self.durability.notify.clone());
+        self.begin_holding();
+        let transfer = Transfer::start(snapshot, options, !marked, notify).inspect_err(|_| self.end_holding())?;
+        self.durability.transfers += 1;
+        let number = self.replicas.deliver(transfer, mark);
+        self.propagation.begin_replica();
+        for id in members {
+            let Some(index) = self.client_by_id(*id) else { continue };
+            let Some(replica) = self.replicas.find_mut(*id) else { continue };
+            (replica.stage, replica.delivery) = (Stage::Waiting, Some(number));
+            (replica.at, replica.taken_at) = (self.history.offset, self.now);
+            if replica.acknowledges {
+                let answer = format!("+FULLRESYNC {} {}\r\n", self.history.id, self.history.offset);
+                self.clients[index].out.raw(answer.as_bytes());
+                self.mark_dirty(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// There is no snapshot for a replica: it is told, and let go.
+    fn refuse_replica(&mut self, id: ClientId) {
+        let Some(index) = self.client_by_id(id) else { return };
+        self.clients[index].out.error(b"ERR BGSAVE failed, replication can't continue");
+        self.forget_replica(index);
+        self.clients[index].flags.remove(ClientFlags::REPLICA);
+        self.mark_dirty(index);
+        self.close(index, true);
+    }
+
+    /// Takes more of the snapshots that are on their way, as far as the replicas' sockets have taken what was there.
+    #[cold]
+    pub(super) fn go_on_with_deliveries(&mut self) {
+        let numbers: Vec<u64> = self.replicas.deliveries().iter().map(|delivery| delivery.number).collect();
+        for number in numbers {
+            while self.take_piece(number) {}
+        }
+    }
+
+    /// Takes the next piece of a snapshot, for all it is for. Whether there may be more.
+    fn take_piece(&mut self, number: u64) -> bool {
+        let receivers = self.replicas.receivers(number);
+        let receivers: Vec<ClientIndex> = receivers.into_iter().filter_map(|id| self.client_by_id(id)).collect();
+        if receivers.iter().any(|&index| self.clients[index].output_bytes() >= MOST_WAITING_BYTES) {
+            return false;
+        }
+        let Some(delivery) = self.replicas.delivery(number) else { return false };
+        let Some(piece) = delivery.snapshot.take() else { return false };
+        if matches!(piece, Piece::Broken) {
+            tracing::warn!("The snapshot for a replica could not be made");
+            receivers.into_iter().for_each(|index| self.close(index, false));
+            return false;
+        }
+        let (head, tail) = match delivery.mark.as_str() {
+            "" => (Vec::new(), Vec::new()),
+            mark => (format!("$EOF:{mark}\r\n").into_bytes(), mark.as_bytes().to_vec()),
+        };
+        let ends = matches!(piece, Piece::End);
+        if ends {
+            self.end_delivery(number);
+            tracing::info!("Diskless rdb transfer, done reading from pipe, {} replicas still up.", receivers.len());
+        }
+        for index in receivers {
+            let client = &mut self.clients[index];
+            let Some(replica) = self.replicas.find_mut(client.id) else { continue };
+            if replica.stage == Stage::Waiting {
+                replica.stage = Stage::Receiving;
+                client.out.raw(&head);
+            }
+            match &piece {
+                Piece::Length(bytes) => client.out.raw(format!("${bytes}\r\n").as_bytes()),
+                Piece::Block(block) => client.out.raw(block),
+                Piece::End => client.out.raw(&tail),
+                Piece::Broken => {}
+            }
+            self.mark_dirty(index);
+            if ends {
+                self.snapshot_sent(index, tail.is_empty());
+            }
+        }
+        !ends
+    }
+
+    /// A replica's snapshot is all in its output. `counted`: it knows where it ends.
+    fn snapshot_sent(&mut self, index: ClientIndex, counted: bool) {
+        let (id, now) = (self.clients[index].id, self.now);
+        let Some(replica) = self.replicas.find_mut(id) else { return };
+        replica.delivery = None;
+        replica.heard_at = now;
+        if replica.announced.only_snapshot {
+            replica.stage = Stage::Served;
+            tracing::info!(
+                "RDB transfer completed, rdb only replica ({}) should be disconnected asap",
+                self.clients[index].endpoints.peer
+            );
+            return self.close(index, true);
+        }
+        replica.stage = Stage::Marking;
+        let announced = replica.announced.clone();
+        tracing::info!("Synchronization with replica {} succeeded", self.replica_name(index, &announced));
+        match counted {
+            true => self.begin_stream(index),
+            false => self.count_replicas_in_step(),
+        }
+    }
+
+    fn end_delivery(&mut self, number: u64) {
+        if self.replicas.end_delivery(number).is_some() {
+            self.durability.transfers -= 1;
+            self.end_holding();
+        }
+    }
+
+    /// A client's connection ends: it is no replica any more.
+    pub(super) fn forget_replica(&mut self, index: ClientIndex) {
+        let id = self.clients[index].id;
+        if !self.announced.is_empty() {
+            self.announced.remove(&id);
+        }
+        if !self.clients[index].flags.contains(ClientFlags::REPLICA) {
+            return;
+        }
+        if let Some(replica) = self.replicas.remove(id) {
+            tracing::info!("Connection with replica {} lost.", self.replica_name(index, &replica.announced));
+            if let Some(number) = replica.delivery
+                && self.replicas.receivers(number).is_empty()
+            {
+                tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.");
+                self.end_delivery(number);
+            }
+            if self.replicas.is_empty() {
+                self.replicas.none_since = self.now;
+            }
+            self.count_replicas_in_step();
+        }
+        self.follow_readers();
+    }
+
+    /// Address and port as the log names a replica.
+    pub(super) fn replica_name(&self, index: ClientIndex, announced: &Announced) -> String {
         let address = self.replica_address(index, announced);
         match announced.port {
             0 => format!("{address}:<unknown-replica-port>"),
@@ -106,148 +334,5 @@ impl Engine {
             let address = peer.rsplit_once(':').map_or(&*peer, |(address, _)| address);
             address.trim_matches(['[', ']']).to_owned()
         })
-    }
-
-    /// Takes more of the snapshots that are on their way, as far as the replicas' sockets have taken what was there.
-    #[cold]
-    pub(super) fn go_on_with_transfers(&mut self) {
-        let receiving: Vec<_> =
-            self.replicas.iter().filter(|replica| replica.snapshot.is_some()).map(|replica| replica.client).collect();
-        for id in receiving {
-            let Some(index) = self.client_by_id(id) else { continue };
-            while self.clients[index].output_bytes() < MOST_WAITING_BYTES && self.take_piece(index) {}
-        }
-    }
-
-    /// Takes the next piece of a replica's snapshot. Whether there may be more.
-    fn take_piece(&mut self, index: ClientIndex) -> bool {
-        let id = self.clients[index].id;
-        let Some(replica) = self.replicas.iter_mut().find(|replica| replica.client == id) else { return false };
-        let Some(transfer) = &replica.snapshot else { return false };
-        let Some(piece) = transfer.take() else { return false };
-        let begins = replica.stage == Stage::Waiting && !replica.mark.is_empty();
-        replica.stage = Stage::Receiving;
-        let out = &mut self.clients[index].out;
-        if begins {
-            out.raw(format!("$EOF:{}\r\n", replica.mark).as_bytes());
-        }
-        match piece {
-            Piece::Length(bytes) => out.raw(format!("${bytes}\r\n").as_bytes()),
-            Piece::Block(block) => out.raw(&block),
-            Piece::Broken => {
-                tracing::warn!("The snapshot for a replica could not be made");
-                self.close(index, false);
-                return false;
-            }
-            Piece::End => {
-                out.raw(replica.mark.as_bytes());
-                replica.stage = Stage::Marking;
-                replica.snapshot = None;
-                let (only_snapshot, marked) = (replica.announced.only_snapshot, !replica.mark.is_empty());
-                self.end_transfer();
-                if only_snapshot {
-                    self.close(index, true);
-                } else if !marked {
-                    self.begin_stream(index);
-                }
-            }
-        }
-        self.mark_dirty(index);
-        true
-    }
-
-    /// A replica has found the end of its snapshot, or knew it beforehand: what has changed meanwhile goes out.
-    pub(super) fn begin_stream(&mut self, index: ClientIndex) {
-        let id = self.clients[index].id;
-        let marking = |replica: &&mut Replica<Transfer>| replica.client == id && replica.stage == Stage::Marking;
-        let Some(replica) = self.replicas.iter_mut().find(marking) else { return };
-        replica.stage = Stage::Online;
-        self.clients[index].out.raw(&std::mem::take(&mut replica.pending));
-        tracing::info!("Synchronization with replica {} succeeded", self.clients[index].endpoints.peer);
-        self.mark_dirty(index);
-    }
-
-    fn end_transfer(&mut self) {
-        self.durability.transfers -= 1;
-        self.end_holding();
-    }
-
-    /// Gives the replicas what was written for them.
-    #[cold]
-    pub(super) fn feed_replicas(&mut self) {
-        let bytes = self.propagation.take_for_replicas();
-        self.feed_replicas_raw(&bytes);
-    }
-
-    /// Adds bytes to the history, and gives them to all replicas. A replica passes on so what its primary sends.
-    pub(super) fn feed_replicas_raw(&mut self, bytes: &[u8]) {
-        self.history.append(bytes);
-        self.history.trim(None);
-        let limit = self.options.output_limits[1].hard_bytes;
-        let mut fed = Vec::new();
-        for replica in self.replicas.iter_mut() {
-            let too_much = match replica.stage {
-                Stage::Online => false,
-                _ if replica.announced.only_snapshot => continue,
-                _ => {
-                    replica.pending.extend_from_slice(bytes);
-                    limit != 0 && replica.pending.len() as u64 >= limit
-                }
-            };
-            fed.push((replica.client, replica.stage, too_much));
-        }
-        for (id, stage, too_much) in fed {
-            let Some(index) = self.client_by_id(id) else { continue };
-            if too_much {
-                self.close_for_output(index);
-            } else if stage == Stage::Online && !self.clients[index].closing() {
-                self.lend_buffer(index);
-                self.clients[index].out.raw(bytes);
-                self.mark_dirty(index);
-                self.check_output_limit(index);
-            }
-        }
-    }
-
-    /// Tells replicas that the primary is there, which they cannot know while nothing changes: a PING, or an empty line
-    /// before the snapshot. Called once a second.
-    pub(super) fn greet_replicas(&mut self) {
-        if self.replicas.is_empty() {
-            return;
-        }
-        let period_s = self.config.integer(crate::config::Key::ReplPingReplicaPeriod).max(1);
-        if self.now.as_secs() % period_s == 0 {
-            self.propagation.add_sign_of_life();
-            self.end_turn();
-        }
-        let waiting: Vec<_> = self
-            .replicas
-            .iter()
-            .filter(|replica| replica.stage == Stage::Waiting)
-            .filter_map(|replica| self.client_by_id(replica.client))
-            .collect();
-        for index in waiting {
-            self.clients[index].out.raw(b"\n");
-            self.mark_dirty(index);
-        }
-    }
-
-    /// A client's connection ends: it is no replica any more.
-    pub(super) fn forget_replica(&mut self, index: ClientIndex) {
-        let id = self.clients[index].id;
-        if !self.announced.is_empty() {
-            self.announced.remove(&id);
-        }
-        if !self.clients[index].flags.contains(ClientFlags::REPLICA) {
-            return;
-        }
-        if let Some(replica) = self.replicas.remove(id) {
-            tracing::info!("Connection with replica {} lost.", self.clients[index].endpoints.peer);
-            if replica.snapshot.is_some() {
-                drop(replica);
-                self.end_transfer();
-            }
-        }
-        self.follow_readers();
     }
 }

@@ -174,7 +174,7 @@ impl Engine {
         let result = self.call(index, id, args, ready_key);
         self.unit_depth -= 1;
         if self.unit_depth == 0 && self.propagation.on && self.propagation.end_unit() {
-            self.note_logged(index);
+            self.note_written(index);
         }
         let ended_ns = (self.senses.monotonic_ns)();
         let took_ns = ended_ns.saturating_sub(started_ns);
@@ -449,7 +449,11 @@ impl Engine {
                 self.listening_changed();
             }
             BlockedOn::Pause => self.paused.retain(|&other| other != index),
-            BlockedOn::Replicas => self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket),
+            BlockedOn::Replicas { .. } => {
+                self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket);
+                let id = self.clients[index].id;
+                self.replicas.waiters.retain(|&other| other != id);
+            }
             BlockedOn::Save => self.durability.save_waiters.retain(|other| other.client != index),
             BlockedOn::Log { .. } => {
                 self.blocking.remove(blocked.db, &[], blocked.until, blocked.ticket);
@@ -482,12 +486,12 @@ impl Engine {
             }
             // Whatever the command: `TimeoutReply` tells only those apart who may not wait at all.
             (None, BlockedOn::Keys { .. }) => reply.null_array(),
-            (None, BlockedOn::Replicas) => reply.integer(0),
-            (None, &BlockedOn::Log { offset, .. }) => {
+            (None, &BlockedOn::Replicas { offset, .. }) => reply.integer(self.replicas.acknowledged(offset) as i64),
+            (None, &BlockedOn::Log { offset, replicated, .. }) => {
                 let local = self.durability.log.is_some() && offset <= self.durability.durable_offset();
                 reply.array(2);
                 reply.integer(local as i64);
-                reply.integer(0);
+                reply.integer(self.replicas.durable(replicated) as i64);
             }
             (
                 None,

@@ -18,6 +18,12 @@ pub struct ServerStats {
     pub connections: u64,
     /// Connections refused because of `maxclients`.
     pub rejected_connections: u64,
+    /// Replicas that were given a snapshot.
+    pub full_syncs: u64,
+    /// Replicas that went on where they were.
+    pub partial_syncs: u64,
+    /// Replicas that wanted to, and were given a snapshot.
+    pub refused_partial_syncs: u64,
     /// Commands run.
     pub commands: u64,
     /// Bytes received.

@@ -131,7 +131,7 @@ impl History {
     pub fn append(&mut self, mut bytes: &[u8]) {
         let start = self.offset;
         self.offset += bytes.len() as u64;
-        let block_bytes = (self.size / 16).clamp(LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES);
+        let block_bytes = self.block_bytes();
         let Some(backlog) = &mut self.backlog else { return };
         let mut at = start;
         while !bytes.is_empty() {
@@ -247,6 +247,16 @@ impl History {
     /// Bytes that are held.
     pub fn held_bytes(&self) -> u64 {
         self.backlog.as_ref().map_or(0, |backlog| self.offset - backlog.start)
+    }
+
+    /// Bytes of memory that are taken only because somebody has still to read what is there.
+    pub fn kept_bytes(&self) -> usize {
+        // The first block and the last one may each be of little use.
+        self.alloc_bytes().saturating_sub(self.size + 2 * self.block_bytes())
+    }
+
+    fn block_bytes(&self) -> usize {
+        (self.size / 16).clamp(LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES)
     }
 
     /// Bytes of memory that the backlog takes.

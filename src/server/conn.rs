@@ -62,6 +62,16 @@ impl Stream {
         }
     }
 
+    /// Has the kernel gather what is written into fewer packets.
+    pub fn gather_packets(&self) {
+        // A socket that its peer has closed again refuses options.
+        let _ = match self {
+            Stream::Tcp(half) => half.as_ref().set_nodelay(false),
+            Stream::Unix(_) => Ok(()),
+            Stream::Tls(tls) => tls.gather_packets(),
+        };
+    }
+
     /// Shuts both directions down; a task that reads finds the end.
     pub fn shutdown(&self) {
         // A socket that is already gone cannot be shut down, which is as well.

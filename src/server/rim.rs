@@ -157,7 +157,11 @@ impl Rim {
             let slice = Instant::now();
             let ended = self.engine.borrow_mut().load_slice(SLICE_NS);
             let result = match ended {
-                Some(Ok(loaded)) => self.engine.borrow_mut().start_log(loaded.folder),
+                Some(Ok(loaded)) => {
+                    let mut engine = self.engine.borrow_mut();
+                    engine.go_on_with_history();
+                    engine.start_log(loaded.folder)
+                }
                 Some(Err(line)) => Err(line),
                 None => {
                     let silent = began.elapsed() < SILENCE && self.engine.borrow().may_load_in_silence();
@@ -330,7 +334,7 @@ impl Rim {
                 }
                 let left = client.output_bytes() > 0;
                 engine.stats.net_out += written as u64;
-                left
+                left || engine.refill(index)
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => true,
             Err(_) => {
@@ -371,8 +375,14 @@ impl Rim {
                 Ask::FollowPrimary(order) => self.rc().follow_primary(order),
                 Ask::LeavePrimary => self.leave_primary(),
                 Ask::RoleChanged => {
+                    super::log::set_replica(engine.following.is_replica());
                     // What is refused is said in the log.
                     let _ = super::standing::adjust_oom_score(&engine.config);
+                }
+                Ask::GatherPackets(index) => {
+                    if let Some(conn) = self.conns.borrow().get(index).and_then(Option::as_ref) {
+                        conn.stream.gather_packets();
+                    }
                 }
                 Ask::TrimMemory => self.reclaim.trim(),
                 Ask::Crash => std::process::abort(),

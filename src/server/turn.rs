@@ -69,6 +69,9 @@ const ARENA_BYTES: usize = 512 * 1024;
 /// Requests from which on a turn runs before more is read.
 const MOST_REQUESTS: usize = 1024;
 
+/// How often a replica's output is filled again within a turn.
+const MOST_REFILLS: u32 = 16;
+
 /// Most bytes of inline arguments and most arguments that room is kept for between turns.
 const KEPT_INLINE_BYTES: usize = 64 * 1024;
 const KEPT_SPANS: usize = 16 * 1024;
@@ -393,10 +396,19 @@ impl Rim {
         if !engine.may_send(index) {
             return self.hold_output(index);
         }
+        let mut refills = 0;
         loop {
             let client = &mut engine.clients[index];
             let output = &client.out.as_slice()[client.sent..];
             if output.is_empty() {
+                if engine.refill(index) {
+                    refills += 1;
+                    if refills <= MOST_REFILLS {
+                        continue;
+                    }
+                    // The rest goes out slice by slice, so that others have their turn.
+                    break;
+                }
                 engine.reclaim_buffer(index);
                 if engine.replicas.await_snapshots() {
                     // There is room for more of a snapshot.

@@ -14,7 +14,6 @@ mod networking;
 mod notifications;
 mod pipelines;
 mod pubsub;
-mod replicas;
 mod rust_clients;
 mod scripts;
 mod server_control;

@@ -98,8 +98,9 @@ impl Server {
 
     #[track_caller]
     fn launch(file: Option<&str>, extra: &[&str], dir: PathBuf) -> Server {
+        let wanted = extra.iter().position(|word| *word == "--port").map(|at| extra[at + 1].parse().expect("a port"));
         for _ in 0..5 {
-            let port = free_port();
+            let port = wanted.unwrap_or_else(free_port);
             let mut args: Vec<String> = file.iter().map(|f| dir.join(f).to_string_lossy().into_owned()).collect();
             args.extend(["--port".into(), port.to_string(), "--dir".into(), dir.to_string_lossy().into_owned()]);
             args.extend(["--save", "", "--enable-debug-command", "yes"].map(String::from));

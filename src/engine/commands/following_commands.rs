@@ -5,7 +5,6 @@ use crate::client::ClientFlags;
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
 use crate::config::Key;
 use crate::engine::context::{EngineCx, EngineHandler, engine};
-use crate::replication::Stage;
 
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] =
@@ -66,15 +65,15 @@ fn role(cx: &mut EngineCx<'_>) -> CmdResult {
         reply.integer(offset);
         return Ok(Outcome::Done);
     }
-    let online = engine.replicas.iter().filter(|replica| replica.stage == Stage::Online);
+    let online = engine.replicas.iter().filter(|replica| replica.is_online());
     let replicas: Vec<_> = online
         .filter_map(|replica| {
             let index = engine.client_by_id(replica.client)?;
             let address = engine.replica_address(index, &replica.announced);
-            Some((address, replica.announced.port, replica.acknowledged()))
+            Some((address, replica.announced.port, replica.acked))
         })
         .collect();
-    let offset = engine.history.offset;
+    let offset = engine.history_offset();
     let reply = cx.reply();
     reply.array(3);
     reply.bulk(b"master");
@@ -144,7 +143,7 @@ fn failover(cx: &mut EngineCx<'_>) -> CmdResult {
             let found = engine.replica_at(&host, port);
             let index = found.ok_or(CommandError::fixed("ERR FAILOVER target HOST and PORT is not a replica."))?;
             let id = engine.clients[index].id;
-            if !engine.replicas.iter().any(|replica| replica.client == id && replica.stage == Stage::Online) {
+            if !engine.replicas.iter().any(|replica| replica.client == id && replica.is_online()) {
                 return Err(CommandError::fixed("ERR FAILOVER target replica is not online."));
             }
             Some((host, port))

@@ -30,16 +30,25 @@ fn time(cx: &mut EngineCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-/// Replicas do not acknowledge anything yet, so none is counted; none is waited for when none is asked for.
+/// Waits until so many replicas have acknowledged the client's last change, which all of them are asked for.
 fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.engine.following.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is \
+             configured to be writable (which is not the default) writes to replicas are just local and are not propagated.",
+        ));
+    }
     let replicas = cx.integer(1)?;
     let timeout = timeout_ms(cx, 2)?;
-    if replicas <= 0 || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
-        cx.reply().integer(0);
+    let (index, args, id, offset) = (cx.client, cx.args, cx.client().id, cx.client().replicated);
+    let acknowledged = cx.engine.replicas.acknowledged(offset) as i64;
+    if acknowledged >= replicas || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+        cx.reply().integer(acknowledged);
         return Ok(Outcome::Done);
     }
-    let (index, args) = (cx.client, cx.args);
-    cx.engine.wait_for_others(index, BlockedOn::Replicas, args, timeout);
+    cx.engine.replicas.waiters.push(id);
+    cx.engine.replicas.ask = true;
+    cx.engine.wait_for_others(index, BlockedOn::Replicas { offset, replicas }, args, timeout);
     Ok(Outcome::Done)
 }
 
@@ -48,8 +57,14 @@ fn timeout_ms(cx: &EngineCx<'_>, at: usize) -> Result<i64, CommandError> {
     if timeout < 0 { Err(CommandError::TIMEOUT_NEGATIVE) } else { Ok(timeout) }
 }
 
-/// Waits until the log is durable behind the client's last change; for replicas until the time is over.
+/// Waits until this server's log is durable behind the client's last change, and those of so many replicas.
 fn waitaof(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.engine.following.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and \
+             are not propagated.",
+        ));
+    }
     let local = match cx.integer(1)? {
         0 => false,
         1 => true,
@@ -60,20 +75,23 @@ fn waitaof(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::fixed("ERR value is out of range, must be positive"));
     }
     let timeout = timeout_ms(cx, 3)?;
-    let (index, args, offset) = (cx.client, cx.args, cx.client().logged);
+    let (index, args) = (cx.client, cx.args);
+    let (offset, replicated) = (cx.client().logged, cx.client().replicated);
+    let durable = cx.engine.replicas.durable(replicated) as i64;
     let durability = &mut cx.engine.durability;
     if local && durability.log.is_none() {
         return Err(CommandError::WAITAOF_WITHOUT_LOG);
     }
     let reached = durability.log.is_some() && offset <= durability.durable_offset();
-    if replicas == 0 && (reached || !local) || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
+    if durable >= replicas && (reached || !local) || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         cx.reply().array(2);
         cx.reply().integer(reached as i64);
-        cx.reply().integer(0);
+        cx.reply().integer(durable);
         return Ok(Outcome::Done);
     }
     cx.engine.durability.log_waiters.push(index);
-    let on = BlockedOn::Log { offset, local, replicas: replicas > 0 };
+    cx.engine.replicas.ask |= replicas > 0;
+    let on = BlockedOn::Log { offset, local, replicated, replicas };
     cx.engine.wait_for_others(index, on, args, timeout);
     Ok(Outcome::Done)
 }

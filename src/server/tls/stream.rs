@@ -38,6 +38,11 @@ pub struct TlsStream {
 }
 
 impl TlsStream {
+    /// Has the kernel gather what is written into fewer packets.
+    pub fn gather_packets(&self) -> io::Result<()> {
+        self.half.as_ref().set_nodelay(false)
+    }
+
     /// Writes what the socket takes without waiting. Plaintext counts as written when all its records have gone out;
     /// until then this is to be called again with the same bytes in front, as with a socket that takes none.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {

@@ -50,7 +50,8 @@ pub(super) fn loadaof(cx: &mut EngineCx<'_>) -> CmdResult {
 impl Engine {
     /// Writes a snapshot while everything waits.
     fn save_here(&mut self) -> Result<(), CommandError> {
-        let (path, options, snapshot) = (self.snapshot_path(), self.snapshot_options(), self.take_snapshot());
+        let (path, options, snapshot) =
+            (self.snapshot_path(), self.snapshot_options(), self.take_snapshot_with_history());
         let (disk, pid) = (self.durability.disk.clone(), self.facts.process_id);
         let number = pid.to_string();
         let saved = crate::persist::save_snapshot(&*disk, &path, &number, snapshot, &options, &Default::default());

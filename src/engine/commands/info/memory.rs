@@ -62,7 +62,7 @@ impl MemoryFigures {
             some.map(|client| client.memory_bytes()).sum::<usize>()
         };
         let clients = of_clients(false);
-        let replicas = of_clients(true) + engine.replicas.pending_bytes();
+        let replicas = of_clients(true) + engine.history.kept_bytes();
         let databases: Vec<DatabaseFigures> = (0..engine.keyspace.databases() as u32)
             .map(|index| (index, engine.keyspace.table(DbIndex(index))))
             .filter(|(_, table)| !table.is_empty())
@@ -75,7 +75,8 @@ impl MemoryFigures {
         let tables: usize = databases.iter().map(|db| db.table_bytes + db.deadline_bytes).sum();
         let host = engine.scripting.host.borrow();
         let (scripts, libraries) = (host.cache_bytes(), host.libraries.bytes());
-        let overhead = engine.startup_memory + clients + replicas + tables + scripts + libraries;
+        let backlog = engine.history.alloc_bytes() - engine.history.kept_bytes();
+        let overhead = engine.startup_memory + clients + replicas + backlog + tables + scripts + libraries;
         MemoryFigures {
             used,
             startup: engine.startup_memory,
@@ -173,8 +174,8 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
     let pending = engine.reclaim_pending.values.load(Ordering::Relaxed) + waiting(engine);
     out.fields(&[
         ("mem_not_counted_for_evict", &engine.memory_not_counted()),
-        ("mem_replication_backlog", &0),
-        ("mem_total_replication_buffers", &engine.memory_not_counted()),
+        ("mem_replication_backlog", &(engine.history.alloc_bytes() - engine.history.kept_bytes())),
+        ("mem_total_replication_buffers", &engine.history.alloc_bytes()),
         ("mem_clients_slaves", &figures.replicas),
         ("mem_clients_normal", &figures.clients),
         ("mem_cluster_links", &0),

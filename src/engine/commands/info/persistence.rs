@@ -1,10 +1,10 @@
-//! INFO: persistence, replication, cluster. The latter two are not there yet, and their fields say so: nobody connected.
+//! INFO: persistence, replication, cluster. The last is not there yet, and its field says so.
 //! There are no forks; the fields for their copies tell what snapshots keep in memory that the data no longer needs.
 
-use crate::config::Key;
 use crate::engine::Engine;
 use crate::observe::InfoWriter;
 use crate::persist::{Policy, Status};
+use crate::replication::history::ReplicationId;
 
 pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     let files = &engine.durability;
@@ -78,30 +78,35 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
 }
 
 pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
-    let config = &engine.config;
     out.section("Replication");
     super::following::role(engine, out);
-    out.field("connected_slaves", engine.replicas.iter().count());
-    if engine.options.lacks_replicas {
-        out.field("min_slaves_good_slaves", 0);
+    out.field("connected_slaves", engine.replicas.len());
+    if let Some(count) = engine.options.replicas_in_step {
+        out.field("min_slaves_good_slaves", count);
     }
     for (number, replica) in engine.replicas.iter().enumerate() {
         let Some(index) = engine.client_by_id(replica.client) else { continue };
         let (address, port) = (engine.replica_address(index, &replica.announced), replica.announced.port);
-        let state = replica.stage.name();
-        // Those that asked with SYNC do not tell how far they are.
-        out.field(&format!("slave{number}"), format!("ip={address},port={port},state={state},offset=0,lag=0"));
+        let delivery = replica.delivery.and_then(|number| engine.replicas.delivery(number));
+        let state = replica.stage_name(delivery.is_some_and(|delivery| !delivery.mark.is_empty()));
+        let (offset, lag) = (replica.acked, replica.lag_s(engine.now));
+        out.field(
+            &format!("slave{number}"),
+            format!("ip={address},port={port},state={state},offset={offset},lag={lag}"),
+        );
     }
+    let history = &engine.history;
+    let (second, until) = history.second.map_or((ReplicationId::NONE, -1), |(id, until)| (id, until as i64));
     out.fields(&[
         ("master_failover_state", &engine.failover.name()),
-        ("master_replid", &engine.history.id),
-        ("master_replid2", &"0".repeat(40)),
-        ("master_repl_offset", &engine.history.offset),
-        ("second_repl_offset", &-1),
-        ("repl_backlog_active", &0),
-        ("repl_backlog_size", &config.integer(Key::ReplBacklogSize)),
-        ("repl_backlog_first_byte_offset", &0),
-        ("repl_backlog_histlen", &0),
+        ("master_replid", &history.id),
+        ("master_replid2", &second),
+        ("master_repl_offset", &engine.history_offset()),
+        ("second_repl_offset", &until),
+        ("repl_backlog_active", &u8::from(history.has_backlog())),
+        ("repl_backlog_size", &history.backlog_size()),
+        ("repl_backlog_first_byte_offset", &history.first_position()),
+        ("repl_backlog_histlen", &(engine.history_offset() + 1).saturating_sub(history.first_position())),
     ]);
 }
 

@@ -25,9 +25,9 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
         ("instantaneous_input_repl_kbps", &"0.00"),
         ("instantaneous_output_repl_kbps", &"0.00"),
         ("rejected_connections", &stats.rejected_connections),
-        ("sync_full", &0),
-        ("sync_partial_ok", &0),
-        ("sync_partial_err", &0),
+        ("sync_full", &stats.full_syncs),
+        ("sync_partial_ok", &stats.partial_syncs),
+        ("sync_partial_err", &stats.refused_partial_syncs),
         ("expired_keys", &keys.expired),
         ("expired_subkeys", &keys.expired_fields),
         // Keys leave in the order of their deadlines: none is known to be stale and left.

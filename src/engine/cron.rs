@@ -102,6 +102,9 @@ impl Engine {
                 break;
             }
         }
+        if !self.following.own_timed.is_empty() {
+            self.expire_own_keys();
+        }
         let took_ns = (self.senses.monotonic_ns)() - began;
         self.stats.expiry_ns += took_ns;
         self.latency.note("expire-cycle", took_ns / 1_000_000, self.now.0 / 1000);

@@ -119,6 +119,8 @@ pub struct Following {
     pub down_since: UnixMs,
     /// Keys with a deadline that this replica's own clients wrote, and nobody else will remove.
     pub own_timed: BTreeSet<(DbIndex, Box<[u8]>)>,
+    /// Which of them is to be looked at next.
+    pub own_looked_at: Option<(DbIndex, Box<[u8]>)>,
     /// An acknowledgement was asked for.
     pub ack_due: bool,
     /// Requests of the primary go on although they cannot be written to the disk: when that was last said.

@@ -24,6 +24,7 @@ pub mod memory;
 pub mod migration;
 pub mod monitor;
 mod names;
+mod own_deadlines;
 pub mod propagate;
 mod replica_stream;
 pub mod replicas;

@@ -259,6 +259,9 @@ impl Engine {
         if self.propagation.on {
             self.propagate(db, args, self.keyspace.log.dirty != before);
         }
+        if self.following.is_replica() && self.keyspace.log.dirty != before {
+            self.note_own_deadlines(index, id, args);
+        }
         if self.durability.always {
             self.stamp(index, id, args, self.keyspace.log.dirty != before);
         }

@@ -284,6 +284,9 @@ async fn receive(rim: &Rc<Rim>, order: &LinkOrder, mut link: Link) -> Result<(),
         Arrival::start(begun.options, begun.access, begun.progress, Arc::new(move || notify.notify_one()))
             .map_err(|error| Failure::new(format!("Can't start a thread for the snapshot: {error}")))?;
     let mut finder = EndFinder::new(extent);
+    if extent == Extent::Bytes(0) {
+        arrival.end();
+    }
     // Before the end there is an outcome only if it cannot be used.
     while arrival.is_open() && !arrival.is_over() {
         if link.unread.is_empty()

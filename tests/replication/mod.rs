@@ -1,6 +1,8 @@
 //! Replication, with this server as the primary: the protocol as raw connections speak it, and redis-server as a replica.
 
 mod followers;
+mod following;
+mod hostile;
 mod psync;
 mod sync;
 

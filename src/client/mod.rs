@@ -149,6 +149,8 @@ pub enum BlockedOn {
     Migration,
     /// The keys of a command that are on their way to another server.
     MigratingKeys,
+    /// Replicas to catch up before the process ends (SHUTDOWN).
+    Shutdown,
     /// Its turn, while snapshots hold back too much memory.
     Slowed,
     /// Files of the log's history to be removed (CONFIG SET).

@@ -43,7 +43,7 @@ impl Engine {
         if !self.durability.slowed.is_empty() {
             at = at.min(self.durability.slowed_until);
         }
-        if !self.debug.no_active_expire && self.pause.until.0 == 0 {
+        if !self.debug.no_active_expire && !self.pause.is_on() {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
         Duration::from_millis((at.0 - (self.senses.unix_us)() / 1000).max(0) as u64)
@@ -69,7 +69,7 @@ impl Engine {
         if !self.durability.slowed.is_empty() && now >= self.durability.slowed_until {
             self.let_slowed_writers_go_on();
         }
-        if now >= self.cron.next_expiry && !self.debug.no_active_expire && self.pause.until.0 == 0 {
+        if now >= self.cron.next_expiry && !self.debug.no_active_expire && !self.pause.is_on() {
             self.expiry_slice();
         }
         if now >= self.cron.next_tick && !self.debug.pause_cron {
@@ -128,8 +128,12 @@ impl Engine {
             self.look_after_link();
             self.look_after_replicas();
         }
+        self.history.trim(self.replicas.slowest());
         if !self.replicas.is_empty() {
             self.start_due_snapshots();
+        }
+        if self.farewell.is_some() {
+            self.look_at_farewell();
         }
         self.clients_slice();
         self.evict_clients();

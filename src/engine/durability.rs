@@ -279,7 +279,7 @@ impl Engine {
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
         self.pass_stream_on();
-        if self.replicas.ask && self.pause.until.0 == 0 && !self.failover.is_on() {
+        if self.replicas.ask && !self.pause.is_on() && !self.failover.is_on() {
             self.ask_replicas();
         }
         if self.propagation.has_for_replicas() {

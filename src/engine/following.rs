@@ -180,7 +180,7 @@ impl Engine {
 
     /// What a deadline in the past means follows from the role, and from CLIENT PAUSE.
     pub(super) fn follow_expire_mode(&mut self) {
-        let hides = self.following.is_replica() || self.pause.until.0 != 0;
+        let hides = self.following.is_replica() || self.pause.is_on() || self.failover.is_on();
         self.keyspace.expire_mode = if hides { ExpireMode::HideOnly } else { ExpireMode::Remove };
     }
 

@@ -87,7 +87,7 @@ impl Engine {
             return Verdict::Refuse(busy);
         }
         let may_replicate = declared.is_none() && meta.flags.has(Flag::MayReplicate);
-        if (self.pause.until.0 != 0 || self.failover.is_on())
+        if (self.pause.is_on() || self.failover.is_on())
             && !self.may_run_while_paused(index, id, writes || may_replicate)
         {
             return Verdict::Postpone;
@@ -257,7 +257,7 @@ impl Engine {
     #[cold]
     fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         let paused = self.now < self.pause.until;
-        if !paused && !self.failover.is_on() {
+        if !paused && !self.pause.holds_writes && !self.failover.is_on() {
             return true;
         }
         let command = self.table.get(id);

@@ -277,6 +277,7 @@ impl Engine {
     /// Brings everything to the disk before the process ends, as `how` and the save points ask: the log at once, the
     /// snapshot by the job that is returned. Errors: why the process cannot end.
     pub fn begin_finish(&mut self, how: super::ShutdownHow) -> Result<Option<SaveJob>, String> {
+        self.tell_lagging_replicas();
         if self.durability.first_base && (self.durability.rewrite.is_some() || self.durability.rewrite_scheduled) {
             // What the log holds so far is not all of the data.
             match how.force {

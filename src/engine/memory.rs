@@ -54,7 +54,7 @@ impl Engine {
     fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
         // During CLIENT PAUSE the data stays as it is.
-        let paused = self.pause.until > self.now || self.failover.is_on();
+        let paused = self.pause.until > self.now || self.pause.holds_writes || self.failover.is_on();
         // A replica's data is its primary's.
         let paused = paused || self.following.is_replica() && self.options.leaves_eviction;
         if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {

@@ -15,6 +15,7 @@ pub mod cron;
 pub mod debugging;
 pub mod durability;
 pub mod failover;
+pub mod farewell;
 pub mod following;
 pub mod gate;
 pub mod intake;
@@ -111,13 +112,23 @@ impl ShutdownHow {
     }
 }
 
-/// CLIENT PAUSE: until when, and what.
+/// CLIENT PAUSE: until when, and what. The server holds writes itself while it takes leave of replicas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pause {
     /// Until when; 0: not paused.
     pub until: UnixMs,
     /// Every command, not only writes.
     pub all: bool,
+    /// Writes are held whatever clients ask for.
+    pub holds_writes: bool,
+}
+
+impl Pause {
+    /// Whether there may be anything to hold.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.until.0 != 0 || self.holds_writes
+    }
 }
 
 /// What the rim tells the engine once, at start.
@@ -267,7 +278,9 @@ pub struct Engine {
     pub announced: BTreeMap<ClientId, crate::replication::Announced>,
     /// CLIENT PAUSE.
     pub pause: Pause,
-    /// Clients held by it, in order of arrival.
+    /// A shutdown that waits for replicas.
+    pub farewell: Option<farewell::Farewell>,
+    /// Clients held by the pause, in order of arrival.
     pub paused: Vec<ClientIndex>,
     /// Clients whose output is to be sent.
     pub dirty: Vec<ClientIndex>,
@@ -353,6 +366,7 @@ impl Engine {
             replicas: Default::default(),
             announced: BTreeMap::new(),
             pause: Pause::default(),
+            farewell: None,
             paused: Vec::new(),
             dirty: Vec::new(),
             unblocked: Vec::new(),

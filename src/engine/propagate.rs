@@ -160,7 +160,9 @@ impl Propagation {
 
     /// Adds a request that stands in no database and no unit, to replicas alone.
     pub fn add_apart<'p>(&mut self, parts: impl ExactSizeIterator<Item = &'p [u8]>) {
-        append_request(&mut self.replicas.bytes, parts);
+        if self.readers.contains(Readers::REPLICAS) {
+            append_request(&mut self.replicas.bytes, parts);
+        }
     }
 
     /// What was written for replicas and not taken is no part of the history: it is another server's from here on.

@@ -150,7 +150,6 @@ impl Engine {
     /// What is due once a second: signs of life, replicas that give none, a backlog that nobody comes back for.
     pub(super) fn look_after_replicas(&mut self) {
         self.free_unused_backlog();
-        self.history.trim(self.replicas.slowest());
         if self.replicas.is_empty() {
             return;
         }

@@ -313,6 +313,8 @@ impl Engine {
             if self.replicas.is_empty() {
                 self.replicas.none_since = self.now;
             }
+            // What was kept for it alone is not there when it comes back: it would be too much again.
+            self.history.trim(self.replicas.slowest());
             self.count_replicas_in_step();
         }
         self.follow_readers();

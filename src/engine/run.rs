@@ -464,6 +464,11 @@ impl Engine {
             }
             BlockedOn::Migration => {}
             BlockedOn::MigratingKeys => self.migrations.waiting.retain(|&other| other != index),
+            BlockedOn::Shutdown => {
+                if let Some(farewell) = &mut self.farewell {
+                    farewell.clients.retain(|&other| other != index);
+                }
+            }
             BlockedOn::Slowed => self.durability.slowed.retain(|&other| other != index),
             BlockedOn::History => self.durability.history_waiters.retain(|(other, _)| *other != index),
         }
@@ -502,6 +507,7 @@ impl Engine {
                 | BlockedOn::Save
                 | BlockedOn::Migration
                 | BlockedOn::MigratingKeys
+                | BlockedOn::Shutdown
                 | BlockedOn::Slowed
                 | BlockedOn::History,
             ) => {}
@@ -514,7 +520,7 @@ impl Engine {
 
     /// Ends CLIENT PAUSE: held commands run in the order they came.
     pub fn end_pause(&mut self) {
-        self.pause = super::Pause::default();
+        self.pause = super::Pause { holds_writes: self.pause.holds_writes, ..super::Pause::default() };
         self.writers_may_go_on();
     }
 

@@ -48,11 +48,8 @@ impl Transfer {
     /// `notify` is called whenever there is something to take. Errors: no thread can be had.
     pub fn start(snapshot: Snapshot, options: SnapshotOptions, counted: bool, notify: Notify) -> io::Result<Transfer> {
         let (queue, pieces) = sync_channel(BLOCKS_AHEAD);
-        let options = SnapshotOptions {
-            rdb: SaveOptions { block_bytes: BLOCK_BYTES, ..options.rdb.clone() },
-            key_delay_us: 0,
-            ..options
-        };
+        let options =
+            SnapshotOptions { rdb: SaveOptions { block_bytes: BLOCK_BYTES, ..options.rdb.clone() }, ..options };
         let progress = Arc::new(Progress::default());
         let shared = progress.clone();
         std::thread::Builder::new().name("transfer".into()).spawn(move || {
@@ -84,7 +81,8 @@ fn write(
     progress: &Progress,
 ) -> io::Result<()> {
     if counted {
-        let Counter(length) = write_rdb(Counter(0), snapshot.clone(), false, options, progress)?;
+        let at_once = SnapshotOptions { key_delay_us: 0, ..options.clone() };
+        let Counter(length) = write_rdb(Counter(0), snapshot.clone(), false, &at_once, progress)?;
         sink.put(Piece::Length(length))?;
     }
     let sink = write_rdb(sink, snapshot, false, options, progress)?;

@@ -16,7 +16,7 @@ use std::fmt;
 const LEAST_BLOCK_BYTES: usize = 16 * 1024;
 const MOST_BLOCK_BYTES: usize = 1024 * 1024;
 /// Blocks that are freed at a time: many have to go when a replica that was far behind has gone.
-const FREED_AT_ONCE: usize = 64;
+const FREED_AT_ONCE: usize = 256;
 
 /// Characters of a name.
 pub const ID_LEN: usize = 40;

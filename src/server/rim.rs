@@ -400,6 +400,7 @@ impl Rim {
     /// As [`Rim::shutdown_failed`], for who holds the engine.
     pub fn tell_shutdown_failed(&self, engine: &mut Engine) {
         self.ending.set(None);
+        engine.end_farewell();
         if let Some(index) = self.ending_for.take()
             && engine.clients.contains(index)
         {

@@ -296,7 +296,8 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
         let rim = rim.clone();
         tokio::task::spawn_local(async move {
             while signals.recv().await.is_some() {
-                if rim.ending.get().is_some() && name == "SIGINT" {
+                let insists = rim.ending.get().is_some() || rim.engine.borrow().farewell.is_some();
+                if insists && name == "SIGINT" {
                     exit_now(&rim);
                 }
                 let mut engine = rim.engine.borrow_mut();
@@ -308,7 +309,7 @@ fn watch_signals(rim: &Rc<Rim>) -> std::io::Result<()> {
                 if engine.debug.pause_cron {
                     // As in Redis it is for the cron to begin it, and can be taken back until then.
                     engine.debug.shutdown_held = Some(how);
-                } else {
+                } else if !engine.take_leave(how) {
                     rim.ending.set(Some(how));
                     rim.wake();
                 }

@@ -2,6 +2,7 @@
 
 use super::{LIBRARY, Reference, equal, field, figure, primary};
 use crate::support::{Conn, eventually};
+use crate::tls::TlsServer;
 
 #[test]
 fn a_redis_server_follows_through_a_load_of_writes() {
@@ -103,7 +104,8 @@ fn a_redis_server_acknowledges_what_wait_waits_for() {
     let mut c = s.connect();
     let first = Reference::follow(&s, &[]);
     let second = Reference::follow(&s, &[]);
-    (first.linked(), second.linked());
+    first.linked();
+    second.linked();
     eventually("both are online", || field(&mut c, "slave1").contains("state=online"));
     for number in 0..20 {
         c.is(&format!("SET key {number}"), "+OK");
@@ -196,4 +198,27 @@ fn writes_are_refused_while_too_few_replicas_keep_in_step() {
     c.is("SET key 4", REFUSED);
     c.is("CONFIG SET min-replicas-max-lag 0", "+OK");
     c.is("SET key 5", "+OK");
+}
+
+#[test]
+fn a_redis_server_follows_over_tls() {
+    let tls = TlsServer::with(&["--repl-diskless-sync-delay", "0", "--repl-disable-tcp-nodelay", "yes"]);
+    let mut c = tls.server.connect();
+    c.is("DEBUG POPULATE 20000 key 100", "+OK");
+    let paths = tls.authority.issue("replica");
+    let mut words = vec!["--tls-replication", "yes", "--tls-ca-cert-file", tls.authority.path()];
+    words.extend(["--tls-cert-file", &paths.certificate, "--tls-key-file", &paths.key]);
+    let reference = Reference::follow_port(&tls.server, tls.port, &words);
+    let mut replica = reference.linked();
+    let big = "b".repeat(5_000_000);
+    for round in 1..=3 {
+        c.is(&format!("SET big{round} {big}"), "+OK");
+        (0..1000).for_each(|number| c.send(&format!("RPUSH list {number}")));
+        (0..1000).for_each(|_| assert!(c.read().int() > 0));
+        c.is("CLIENT KILL TYPE replica", ":1");
+        c.is("INCR counter", &format!(":{round}"));
+        eventually("it is back", || figure(&mut c, "connected_slaves") == 1);
+        equal(&mut c, &mut replica);
+    }
+    c.is("WAIT 1 0", ":1");
 }

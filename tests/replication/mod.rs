@@ -1,5 +1,6 @@
 //! Replication, with this server as the primary: the protocol as raw connections speak it, and redis-server as a replica.
 
+mod farewell;
 mod followers;
 mod following;
 mod hostile;
@@ -124,7 +125,7 @@ impl Stream {
                     self.line()
                 })
                 .collect();
-            if words != ["PING"] {
+            if words.len() != 1 || !words[0].eq_ignore_ascii_case("PING") {
                 return words.join(" ");
             }
         }
@@ -163,12 +164,17 @@ impl Drop for Reference {
 impl Reference {
     /// One that follows this primary, in a folder of its own.
     fn follow(s: &Server, extra: &[&str]) -> Reference {
+        Reference::follow_port(s, s.port(), extra)
+    }
+
+    /// The same by another port of the primary.
+    fn follow_port(s: &Server, primary: u16, extra: &[&str]) -> Reference {
         let port = free_port();
         let dir = s.dir().join(format!("replica-{port}"));
         std::fs::create_dir(&dir).unwrap();
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--dir", &dir.to_string_lossy(), "--save", ""])
-            .args(["--enable-debug-command", "yes", "--replicaof", "127.0.0.1", &s.port().to_string()])
+            .args(["--enable-debug-command", "yes", "--replicaof", "127.0.0.1", &primary.to_string()])
             .args(extra)
             .stdout(Stdio::null())
             .spawn()

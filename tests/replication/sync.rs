@@ -1,7 +1,7 @@
 //! SYNC: the snapshot and the stream behind it, as tools read them.
 
-use super::{LIBRARY, Stream, checked, primary};
-use crate::support::{Conn, eventually};
+use super::{LIBRARY, Stream, checked, figure, primary};
+use crate::support::eventually;
 use std::process::Command;
 
 #[test]
@@ -133,7 +133,7 @@ fn a_replica_that_does_not_read_is_let_go() {
         c.is(&format!("SET key {value}"), "+OK");
         c.call("INFO replication").text().contains("connected_slaves:0\r\n")
     });
-    assert!(s.log().contains("overcoming of output buffer limits"));
+    eventually("the log says so", || s.log().contains("overcoming of output buffer limits"));
 }
 
 #[test]
@@ -152,14 +152,9 @@ fn what_is_loaded_or_kept_back_by_a_script_is_not_repeated() {
 
 #[test]
 fn what_waits_for_a_replica_counts_as_its_memory_and_evicts_nothing() {
-    const VALUES: usize = 40;
+    const VALUES: i64 = 40;
     let s = primary(&[]);
     let mut c = s.connect();
-    let figure = |c: &mut Conn, name: &str| {
-        let info = c.call("INFO memory").text();
-        let line = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")[..])).expect("it is in INFO");
-        line.parse::<usize>().expect("a number")
-    };
     assert_eq!((figure(&mut c, "mem_clients_slaves"), figure(&mut c, "mem_not_counted_for_evict")), (0, 0));
     // It has its snapshot, and does not say that it has found the end of it.
     let (mut silent, _) = Stream::attach_silently(&s, "capa eof");
@@ -169,10 +164,10 @@ fn what_waits_for_a_replica_counts_as_its_memory_and_evicts_nothing() {
     }
     let backlog = figure(&mut c, "mem_replication_backlog");
     for name in ["mem_clients_slaves", "mem_not_counted_for_evict"] {
-        assert!(figure(&mut c, name) + backlog >= VALUES * value.len(), "{name}");
+        assert!(figure(&mut c, name) + backlog >= VALUES * value.len() as i64, "{name}");
     }
     c.is("CONFIG SET maxmemory-policy allkeys-lru", "+OK");
-    let limit = figure(&mut c, "used_memory") - VALUES * value.len() / 2;
+    let limit = figure(&mut c, "used_memory") - VALUES * value.len() as i64 / 2;
     c.is(&format!("CONFIG SET maxmemory {limit}"), "+OK");
     c.is("SET small 1", "+OK");
     c.is("DBSIZE", ":2");
@@ -180,4 +175,69 @@ fn what_waits_for_a_replica_counts_as_its_memory_and_evicts_nothing() {
     silent.reads(&["SELECT 0"]);
     assert!(silent.request().starts_with("SET key xxx"));
     eventually("what waited has gone out", || figure(&mut c, "mem_not_counted_for_evict") == 0);
+}
+
+#[test]
+fn what_waits_for_several_replicas_is_kept_once() {
+    const VALUES: i64 = 40;
+    let s = primary(&["--repl-backlog-size", "16384"]);
+    let mut c = s.connect();
+    let value = "x".repeat(100_000);
+    let all = VALUES * value.len() as i64;
+    let silent: Vec<Stream> = (0..3).map(|_| Stream::attach_silently(&s, "capa eof").0).collect();
+    let before = figure(&mut c, "used_memory");
+    for _ in 0..VALUES {
+        c.is(&format!("SET key {value}"), "+OK");
+    }
+    let grown = figure(&mut c, "used_memory") - before;
+    assert!((all * 9 / 10..all * 3 / 2).contains(&grown), "{grown}");
+    assert!(figure(&mut c, "mem_total_replication_buffers") >= all);
+    let list = c.call("CLIENT LIST TYPE replica").text();
+    let held = list.lines().filter_map(|line| line.split(" omem=").nth(1)?.split(' ').next()?.parse::<i64>().ok());
+    assert_eq!(held.filter(|bytes| *bytes >= all).count(), 3, "{list}");
+    // Each reads all of it in its own time.
+    for mut stream in silent {
+        stream.send("REPLCONF ACK 0\r\n");
+        stream.reads(&["SELECT 0"]);
+        (0..VALUES).for_each(|_| assert_eq!(stream.request().len(), "SET key ".len() + value.len()));
+    }
+    eventually("what waited is gone", || figure(&mut c, "mem_total_replication_buffers") < all / 10);
+}
+
+#[test]
+fn a_replica_may_be_behind_for_some_time_only() {
+    let s = primary(&["--client-output-buffer-limit", "replica 0 100kb 1", "--repl-backlog-size", "16384"]);
+    let mut c = s.connect();
+    let (_silent, _) = Stream::attach_silently(&s, "capa eof");
+    let value = "x".repeat(50_000);
+    c.is(&format!("SET key {value}"), "+OK");
+    for _ in 0..3 {
+        c.is(&format!("SET key {value}"), "+OK");
+    }
+    assert_eq!(figure(&mut c, "connected_slaves"), 1);
+    eventually("it is let go", || figure(&mut c, "connected_slaves") == 0);
+    eventually("the log says so", || s.log().contains("overcoming of output buffer limits"));
+}
+
+#[test]
+fn a_snapshot_goes_on_for_those_that_are_left() {
+    let s = primary(&["--repl-diskless-sync-delay", "60", "--repl-diskless-sync-max-replicas", "2"]);
+    let mut c = s.connect();
+    c.is("DEBUG POPULATE 1000", "+OK");
+    c.is("CONFIG SET rdb-key-save-delay 500", "+OK");
+    let mut asked = [Stream::connect(&s, "capa eof"), Stream::connect(&s, "capa eof")];
+    asked.iter_mut().for_each(|stream| stream.send("SYNC\r\n"));
+    eventually("the snapshot is being made", || s.log().contains("target: replicas sockets"));
+    let [mut stays, leaves] = asked;
+    drop(leaves);
+    eventually("one has left", || figure(&mut c, "connected_slaves") == 1);
+    assert!(checked(&s, &stays.snapshot()).contains("1000 keys read"));
+    // When the last one leaves, the thread has nothing to do.
+    c.is("CONFIG SET rdb-key-save-delay 1000000", "+OK");
+    let mut last = Stream::connect(&s, "rdb-only 1");
+    last.send("SYNC\r\n");
+    eventually("it waits for its snapshot", || figure(&mut c, "connected_slaves") == 2);
+    drop(last);
+    eventually("it has left", || s.log().contains("last replica dropped"));
+    c.is("PING", "+PONG");
 }

@@ -55,7 +55,7 @@ pub(in crate::config) const SECTION: Section = Section {
                  {tls-port} {unixsocket} {config-file}.",
         ),
         int(Key::ShutdownTimeout, "shutdown-timeout", 0, INT_MAX, "10")
-            .not_yet("Seconds that a shutdown waits for replicas to catch up."),
+            .works("Seconds that a shutdown waits for replicas to catch up."),
         bits(Key::ShutdownOnSigint, "shutdown-on-sigint", SHUTDOWN, "default")
             .works("What SIGINT does: 'default', or a combination of save or nosave, now and force."),
         bits(Key::ShutdownOnSigterm, "shutdown-on-sigterm", SHUTDOWN, "default")

@@ -41,27 +41,27 @@ pub(in crate::config) const SECTION: Section = Section {
             .alias("slave-announce-port")
             .not_yet("Port this replica gives to its primary; 0 gives its own."),
         yes_no(Key::ReplDisklessSync, "repl-diskless-sync", "yes")
-            .not_yet("Sends snapshots to replicas straight over the network."),
+            .works("Sends snapshots to replicas without telling their length, where they understand that; otherwise each is made twice. No file is made in either case."),
         int(Key::ReplDisklessSyncDelay, "repl-diskless-sync-delay", 0, INT_MAX, "5")
-            .not_yet("Seconds to wait for more replicas before such a transfer starts."),
+            .works("Seconds to wait for more replicas before such a transfer starts."),
         int(Key::ReplDisklessSyncMaxReplicas, "repl-diskless-sync-max-replicas", 0, INT_MAX, "0")
-            .not_yet("Waiting replicas at which the transfer starts at once; 0 sets no number."),
+            .works("Waiting replicas at which the transfer starts at once; 0 sets no number."),
         choice(Key::ReplDisklessLoad, "repl-diskless-load", &["disabled", "on-empty-db", "swapdb"], "disabled")
             .not_yet("Whether a replica loads a snapshot straight from the network."),
         yes_no(Key::ReplDisableTcpNodelay, "repl-disable-tcp-nodelay", "no")
-            .not_yet("Sends the stream in fewer, later packets."),
+            .works("Sends the stream in fewer, later packets."),
         int(Key::ReplPingReplicaPeriod, "repl-ping-replica-period", 1, INT_MAX, "10")
             .alias("repl-ping-slave-period")
             .works("Seconds between pings to replicas."),
         int(Key::ReplTimeout, "repl-timeout", 1, INT_MAX, "60")
-            .not_yet("Seconds of silence after which a replication link is broken."),
+            .works("Seconds of silence after which a replication link is broken."),
         memory(Key::ReplBacklogSize, "repl-backlog-size", 1, LONG_MAX, "1048576")
-            .not_yet("Bytes of the stream kept for replicas that come back."),
+            .works("Bytes of the stream kept for replicas that come back."),
         int(Key::ReplBacklogTtl, "repl-backlog-ttl", 0, LONG_MAX, "3600")
-            .not_yet("Seconds without replicas after which the backlog is freed; 0 never."),
+            .works("Seconds without replicas after which the backlog is freed; 0 never."),
         int(Key::MinReplicasToWrite, "min-replicas-to-write", 0, INT_MAX, "0")
             .alias("min-slaves-to-write")
-            .works("Replicas that must be in step for writes to be taken; 0 asks for none. Those that follow by SYNC do not tell how far they are, so any other number refuses all writes."),
+            .works("Replicas that must be in step for writes to be taken; 0 asks for none."),
         int(Key::MinReplicasMaxLag, "min-replicas-max-lag", 0, INT_MAX, "10")
             .alias("min-slaves-max-lag")
             .works("Seconds of silence up to which a replica counts as in step; 0 asks for no replicas at all."),

@@ -111,8 +111,11 @@ impl Engine {
         let argument_bytes = client.query.parsed as usize
             + own.map_or_else(|| client.blocked.as_ref().map_or(0, |b| b.args.as_args().byte_len()), Args::byte_len);
         let pending = client.output_bytes();
-        let (obl, oll, omem) =
-            if pending <= OWN_BUFFER_BYTES { (pending, 0, 0) } else { (0, 1, client.out.capacity()) };
+        let unread = self.unread_by(client.id) as usize;
+        let (obl, oll, omem) = match pending <= OWN_BUFFER_BYTES {
+            true => (pending, usize::from(unread > 0), unread),
+            false => (0, 1, client.out.capacity() + unread),
+        };
         let waits_for_socket = pending > 0 && !client.flags.contains(ClientFlags::OUTPUT_PENDING);
         let command = match client.last_command {
             u16::MAX => "NULL",

@@ -60,7 +60,7 @@ const fn sub(
     Subcommand { name, argc, run, help }
 }
 
-const SUBCOMMANDS: [Subcommand; 28] = [
+const SUBCOMMANDS: [Subcommand; 29] = [
     sub(
         "AOF-FLUSH-SLEEP",
         3..=3,
@@ -173,6 +173,12 @@ const SUBCOMMANDS: [Subcommand; 28] = [
             "    * DEBUG RELOAD NOSAVE NOFLUSH MERGE: add the contents of an existing RDB",
             "      file to the database.",
         ],
+    ),
+    sub(
+        "REPLICATE",
+        3..=MANY,
+        replicate,
+        &["REPLICATE <string>", "    Replicates the provided string to replicas, allowing data divergence."],
     ),
     sub("SEGFAULT", 2..=2, segfault, &["SEGFAULT", "    Crash the server with sigsegv."]),
     sub(
@@ -307,7 +313,10 @@ fn rewrite_all_config(cx: &mut EngineCx<'_>) -> CmdResult {
 fn pause_cron(cx: &mut EngineCx<'_>) -> CmdResult {
     let on = is_on(cx);
     cx.engine.debug.pause_cron = on;
-    if !on && let Some(how) = cx.engine.debug.shutdown_held.take() {
+    if !on
+        && let Some(how) = cx.engine.debug.shutdown_held.take()
+        && !cx.engine.take_leave(how)
+    {
         cx.engine.asks.push(Ask::Shutdown { how, client: None });
     }
     done(cx)
@@ -351,6 +360,11 @@ fn change_replication_id(cx: &mut EngineCx<'_>) -> CmdResult {
     tracing::warn!("Changing replication IDs after receiving DEBUG change-repl-id");
     let id = cx.engine.random_replication_id();
     cx.engine.history.restart(id);
+    done(cx)
+}
+
+fn replicate(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.propagation.add_apart(cx.args.iter().skip(2));
     done(cx)
 }
 

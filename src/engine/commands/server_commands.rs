@@ -208,8 +208,8 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(CommandError::SYNTAX);
     }
     if abort {
-        // A shutdown is over within its turn, unless the periodic work that begins it is held.
-        if cx.engine.debug.shutdown_held.take().is_none() {
+        // A shutdown is over within its turn, unless it waits for replicas, or the periodic work that begins it is held.
+        if cx.engine.debug.shutdown_held.take().is_none() && !cx.engine.end_farewell() {
             return Err(CommandError::fixed("ERR No shutdown in progress."));
         }
         tracing::info!("Shutdown manually aborted.");
@@ -224,7 +224,12 @@ fn shutdown(cx: &mut EngineCx<'_>) -> CmdResult {
     if !how.now && cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         return Err(CommandError::fixed("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"));
     }
-    let client = Some(cx.client);
-    cx.engine.asks.push(Ask::Shutdown { how, client });
+    let (client, args) = (cx.client, cx.args);
+    if cx.engine.take_leave(how) {
+        cx.engine.hold(client, BlockedOn::Shutdown, args);
+        cx.engine.farewell.iter_mut().for_each(|farewell| farewell.clients.push(client));
+    } else {
+        cx.engine.asks.push(Ask::Shutdown { how, client: Some(client) });
+    }
     Ok(Outcome::Done)
 }

@@ -28,7 +28,8 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
         ("current_save_keys_processed", &processed),
         ("current_save_keys_total", &total),
         ("rdb_changes_since_last_save", &engine.changes_since_save()),
-        ("rdb_bgsave_in_progress", &(files.save.is_some() as u8)),
+        // A snapshot for replicas is none on the disk, but whoever waits for the one waits for the other.
+        ("rdb_bgsave_in_progress", &((files.save.is_some() || files.transfers > 0) as u8)),
         ("rdb_last_save_time", &files.last_save_at.as_secs()),
         ("rdb_last_bgsave_status", &status(files.last_save_ok)),
         ("rdb_last_bgsave_time_sec", &files.last_save_seconds),

@@ -50,6 +50,9 @@ pub(super) fn server(engine: &Engine, out: &mut InfoWriter) {
         ("config_file", &facts.config_file),
         ("io_threads_active", &0),
     ]);
+    if let Some(farewell) = &engine.farewell {
+        out.field("shutdown_in_milliseconds", farewell.until.0 - engine.now.0);
+    }
 }
 
 pub(super) fn clients(engine: &Engine, out: &mut InfoWriter) {

@@ -4,7 +4,7 @@
 use super::table::CommandId;
 use super::{ClientIndex, Engine};
 use crate::client::ClientFlags;
-use crate::command::meta::Flag;
+use crate::command::meta::{Flag, Flags};
 use crate::command::{Args, CommandError};
 use crate::script::ScriptFlags;
 
@@ -71,14 +71,14 @@ impl Engine {
             )));
         }
         if self.following.is_replica()
-            && let Some(error) = self.stale_refusal(id, declared)
+            && let Some(error) = self.stale_refusal(index, id, declared)
         {
             return Verdict::Refuse(error);
         }
-        let loading = self.durability.is_loading() || self.following.is_loading();
-        let denied = loading && !meta.flags.has(Flag::Loading)
-            || self.following.is_loading_aside() && meta.flags.has(Flag::NoAsyncLoading);
-        if denied && !self.clients[index].flags.contains(ClientFlags::LOADER) {
+        let loading = self.durability.is_loading() || self.following.incoming.is_some();
+        if loading
+            && self.refuses_while_loading(index, id)
+            && !self.clients[index].flags.contains(ClientFlags::LOADER) {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         if let Some(busy) = busy
@@ -157,12 +157,38 @@ impl Engine {
 
     /// Why a replica that is not in step may not run a command, if it is not to show what is stale.
     #[cold]
-    fn stale_refusal(&self, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
+    fn stale_refusal(
+        &self,
+        index: ClientIndex,
+        id: CommandId,
+        declared: Option<ScriptFlags>,
+    ) -> Option<CommandError> {
+        if !self.is_stale() {
+            return None;
+        }
         let allowed = match declared {
             Some(flags) => flags.has(ScriptFlags::ALLOW_STALE),
-            None => self.table.get(id).has(Flag::Stale),
+            None => self.table.get(id).has(Flag::Stale) && !self.queue_has(index, id, |flags| !flags.has(Flag::Stale)),
         };
-        (self.is_stale() && !allowed).then_some(CommandError::MASTER_DOWN)
+        (!allowed).then_some(CommandError::MASTER_DOWN)
+    }
+
+    /// Whether a command may not run while data is loaded: all of it, or beside what is there.
+    #[cold]
+    fn refuses_while_loading(&self, index: ClientIndex, id: CommandId) -> bool {
+        let command = self.table.get(id);
+        if self.following.is_loading_aside() {
+            return command.has(Flag::NoAsyncLoading) || self.queue_has(index, id, |f| f.has(Flag::NoAsyncLoading));
+        }
+        let loading = self.durability.is_loading() || self.following.is_loading();
+        loading && (!command.has(Flag::Loading) || self.queue_has(index, id, |flags| !flags.has(Flag::Loading)))
+    }
+
+    /// Whether EXEC, if a command is that, would run one of such flags.
+    fn queue_has(&self, index: ClientIndex, id: CommandId, which: impl Fn(Flags) -> bool) -> bool {
+        let transaction = self.clients[index].transaction.as_ref();
+        self.table.get(id).name == "exec"
+            && transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| which(self.table.get(*id).meta.flags)))
     }
 
     /// Whether this is a replica that is not in step and is not to show what is stale.

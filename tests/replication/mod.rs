@@ -5,6 +5,7 @@ mod followers;
 mod following;
 mod hostile;
 mod psync;
+mod roles;
 mod sync;
 
 use crate::support::{Conn, Server, eventually, free_port};

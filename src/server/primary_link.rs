@@ -8,6 +8,7 @@
 use super::conn::{Incoming, Stream, serve};
 use super::follow::reason_of;
 use super::rim::Rim;
+use super::tls::TlsStream;
 use crate::client::{Address, Endpoints};
 use crate::engine::following::{LinkOrder, Next};
 use crate::persist::aof::append_request;
@@ -21,6 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Notify;
 
@@ -57,23 +59,46 @@ impl Failure {
     }
 }
 
+/// The connection, plain or sealed.
+enum Socket {
+    Plain(TcpStream),
+    Tls(OwnedReadHalf, Rc<TlsStream>),
+}
+
 /// The connection, and what was read and not looked at.
 struct Link {
-    socket: TcpStream,
+    socket: Socket,
     unread: Vec<u8>,
 }
 
 impl Link {
     async fn send(&mut self, requests: &[u8]) -> Result<(), Failure> {
-        self.socket.write_all(requests).await.map_err(Failure::unsent)
+        let sent = match &mut self.socket {
+            Socket::Plain(socket) => socket.write_all(requests).await,
+            Socket::Tls(_, tls) => tls.write_all(requests).await,
+        };
+        sent.map_err(Failure::unsent)
+    }
+
+    /// Tells the primary that this server is there. If it cannot be told now it will be later.
+    fn give_sign_of_life(&self) {
+        let _ = match &self.socket {
+            Socket::Plain(socket) => socket.try_write(b"\n"),
+            Socket::Tls(_, tls) => tls.try_write(b"\n"),
+        };
     }
 
     /// Reads some more behind what is unread.
-    async fn read_more(&mut self, most: usize) -> io::Result<usize> {
-        self.unread.reserve_exact(most);
-        match self.socket.read_buf(&mut self.unread).await? {
-            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection lost")),
-            read => Ok(read),
+    async fn read_more(&mut self, most: usize) -> io::Result<()> {
+        match &mut self.socket {
+            Socket::Plain(socket) => {
+                self.unread.reserve_exact(most);
+                match socket.read_buf(&mut self.unread).await? {
+                    0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection lost")),
+                    _ => Ok(()),
+                }
+            }
+            Socket::Tls(incoming, tls) => tls.read_plain(incoming, &mut self.unread).await,
         }
     }
 
@@ -130,7 +155,15 @@ async fn attempt(rim: &Rc<Rim>, order: &LinkOrder) -> Result<(), Failure> {
     let socket = connected
         .map_err(|error| Failure::new(format!("Error condition on socket for SYNC: {}", reason_of(&error))))?;
     rim.engine.borrow_mut().link_connected(order.attempt);
-    let mut link = Link { socket, unread: Vec::new() };
+    let mut link = match order.tls {
+        false => Link { socket: Socket::Plain(socket), unread: Vec::new() },
+        true => {
+            let settings = super::tls::settings::client(&rim.engine.borrow().config).map_err(Failure::new)?;
+            let refused = |error| Failure::new(format!("Error condition on socket for SYNC: {error}"));
+            let (incoming, tls, unread) = super::tls::connect(socket, settings).await.map_err(refused)?;
+            Link { socket: Socket::Tls(incoming, tls), unread }
+        }
+    };
     introduce(rim, order, &mut link).await?;
     match ask(rim, order, &mut link).await? {
         Next::Over => Ok(()),
@@ -326,8 +359,7 @@ async fn receive(rim: &Rc<Rim>, order: &LinkOrder, mut link: Link) -> Result<(),
 async fn decode_on(rim: &Rc<Rim>, link: &mut Link, attempt: u64, room: &Notify) {
     if tokio::time::timeout(SIGN_OF_LIFE, room.notified()).await.is_err() {
         rim.engine.borrow_mut().link_lives(attempt);
-        // If it cannot be told now it will be later.
-        let _ = link.socket.try_write(b"\n");
+        link.give_sign_of_life();
     }
 }
 
@@ -340,22 +372,43 @@ impl Rim {
             return;
         }
         engine.begin_turn();
-        let peer = socket.peer_addr();
+        let (known, tls) = match &socket {
+            Socket::Plain(socket) => (socket, false),
+            Socket::Tls(_, tls) => (tls.socket(), true),
+        };
+        let peer = known.peer_addr();
         let endpoints = Endpoints {
             loopback: peer.as_ref().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             peer: peer.map_or(Address::None, Address::from),
-            local: socket.local_addr().map_or(Address::None, Address::from),
-            fd: socket.as_raw_fd(),
-            tls: false,
+            local: known.local_addr().map_or(Address::None, Address::from),
+            fd: known.as_raw_fd(),
+            tls,
         };
-        let (incoming, outgoing) = socket.into_split();
-        let (index, id) = self.connect(&mut engine, Stream::Tcp(outgoing), endpoints, false);
+        let (incoming, stream) = match socket {
+            Socket::Plain(socket) => {
+                let (incoming, outgoing) = socket.into_split();
+                (Incoming::Tcp(incoming), Stream::Tcp(outgoing))
+            }
+            Socket::Tls(incoming, tls) => (Incoming::Tls(incoming), Stream::Tls(tls)),
+        };
+        let session = match &stream {
+            Stream::Tls(tls) => Some(tls.clone()),
+            _ => None,
+        };
+        let (index, id) = self.connect(&mut engine, stream, endpoints, false);
         engine.primary_connected(attempt, index, after);
         if let Some(conn) = self.conns.borrow_mut().get_mut(index).and_then(Option::as_mut) {
             conn.query = unread;
             self.parse_query(&engine, &mut self.turn.borrow_mut(), index, conn);
         }
-        tokio::task::spawn_local(serve(self.clone(), index, id, Incoming::Tcp(incoming)));
+        match (incoming, session) {
+            (Incoming::Tls(incoming), Some(session)) => {
+                tokio::task::spawn_local(super::tls::serve(self.clone(), index, id, incoming, session));
+            }
+            (incoming, _) => {
+                tokio::task::spawn_local(serve(self.clone(), index, id, incoming));
+            }
+        }
         self.wake();
     }
 }

@@ -249,3 +249,27 @@ fn a_password_is_given_to_the_primary() {
     c.is("AUTH secret", "+OK");
     eventually("it has come back as another user", || c.call("CLIENT LIST TYPE replica").text().contains("user=syncer"));
 }
+
+#[test]
+fn a_replica_follows_over_tls() {
+    let p = crate::tls::TlsServer::with(&["--repl-diskless-sync-delay", "0", "--tls-auth-clients", "yes"]);
+    let paths = p.authority.issue("replica");
+    let mut tls = vec!["--tls-replication", "yes", "--tls-ca-cert-file", p.authority.path()];
+    tls.extend(["--tls-cert-file", &paths.certificate, "--tls-key-file", &paths.key]);
+    let s = Server::with(&tls);
+    let (mut c, mut replica) = (p.server.connect(), s.connect());
+    c.is("DEBUG POPULATE 30000 key 100", "+OK");
+    follow(&mut replica, p.port);
+    for round in 1..=3 {
+        write_some(&mut c, round);
+        c.is("CLIENT KILL TYPE replica", ":1");
+        write_some(&mut c, round + 10);
+        eventually("it is back", || figure(&mut c, "sync_partial_ok") == round);
+        equal(&mut c, &mut replica);
+    }
+    // A server whose certificate no authority of ours has signed is not believed.
+    let other = crate::tls::TlsServer::with(&["--tls-auth-clients", "no"]);
+    replica.is(&format!("REPLICAOF 127.0.0.1 {}", other.port), "+OK");
+    eventually("it is refused", || s.log().contains("invalid peer certificate: UnknownIssuer"));
+    replica.is("DBSIZE", &format!(":{}", c.call("DBSIZE").int()));
+}

@@ -76,9 +76,8 @@ impl Engine {
             return Verdict::Refuse(error);
         }
         let loading = self.durability.is_loading() || self.following.incoming.is_some();
-        if loading
-            && self.refuses_while_loading(index, id)
-            && !self.clients[index].flags.contains(ClientFlags::LOADER) {
+        if loading && self.refuses_while_loading(index, id) && !self.clients[index].flags.contains(ClientFlags::LOADER)
+        {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
         if let Some(busy) = busy
@@ -157,12 +156,7 @@ impl Engine {
 
     /// Why a replica that is not in step may not run a command, if it is not to show what is stale.
     #[cold]
-    fn stale_refusal(
-        &self,
-        index: ClientIndex,
-        id: CommandId,
-        declared: Option<ScriptFlags>,
-    ) -> Option<CommandError> {
+    fn stale_refusal(&self, index: ClientIndex, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
         if !self.is_stale() {
             return None;
         }
@@ -283,7 +277,9 @@ impl Engine {
     #[cold]
     fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         let paused = self.now < self.pause.until;
-        if !paused && !self.pause.holds_writes && !self.failover.is_on() {
+        // What replicas acknowledge is waited for while writes are held.
+        let is_replica = self.clients[index].flags.contains(ClientFlags::REPLICA);
+        if !paused && !self.pause.holds_writes && !self.failover.is_on() || is_replica {
             return true;
         }
         let command = self.table.get(id);

@@ -4,9 +4,11 @@
 //! The history's bytes are kept once. A replica's output buffer is given the next few of them whenever its socket has
 //! taken those before, so that one which is slow, or still busy with its snapshot, costs no copy.
 
+use super::table::CommandId;
 use super::{ClientIndex, Engine};
 use crate::base::ids::ClientId;
 use crate::client::{BlockedOn, ClientFlags};
+use crate::command::Args;
 use crate::config::Key;
 use crate::replication::Stage;
 
@@ -34,34 +36,45 @@ impl Engine {
         }
     }
 
+    /// Gives a replica's output what follows of the history, to be sent with this turn.
+    pub(super) fn fill_replica(&mut self, index: ClientIndex) {
+        if self.fill_output(index) {
+            self.mark_dirty(index);
+        }
+    }
+
     /// Gives a replica's output what follows of the history, as far as there is room. Whether there is any output now.
-    pub(super) fn fill_replica(&mut self, index: ClientIndex) -> bool {
+    fn fill_output(&mut self, index: ClientIndex) -> bool {
         let id = self.clients[index].id;
         let Some(replica) = self.replicas.find_mut(id) else { return false };
         if replica.stage != Stage::Online || self.clients[index].closing() {
             return false;
         }
         let mut at = replica.at;
+        if self.history.read(at).is_none() {
+            // The history it followed is no longer this server's.
+            self.close(index, false);
+            return false;
+        }
         self.lend_buffer(index);
         let client = &mut self.clients[index];
-        if client.sent > FILL_BYTES {
+        if client.sent >= FILL_BYTES || client.output_bytes() == 0 {
             client.out.discard_front(client.sent);
             client.sent = 0;
         }
+        let before = at;
         while client.output_bytes() < FILL_BYTES
             && let Some(piece) = self.history.read(at)
             && !piece.is_empty()
         {
-            let piece = &piece[..piece.len().min(FILL_BYTES)];
+            let piece = &piece[..piece.len().min(FILL_BYTES - client.output_bytes())];
             client.out.raw(piece);
             at += piece.len() as u64;
         }
+        self.stats.net_out_to_replicas += at - before;
         let filled = client.output_bytes() > 0;
         if let Some(replica) = self.replicas.find_mut(id) {
             replica.at = at;
-        }
-        if filled {
-            self.mark_dirty(index);
         }
         filled
     }
@@ -70,7 +83,7 @@ impl Engine {
     #[inline]
     pub fn refill(&mut self, index: ClientIndex) -> bool {
         let flags = self.clients[index].flags;
-        flags.contains(ClientFlags::REPLICA) && !flags.contains(ClientFlags::CLOSE_NOW) && self.fill_replica(index)
+        flags.contains(ClientFlags::REPLICA) && !flags.contains(ClientFlags::CLOSE_NOW) && self.fill_output(index)
     }
 
     /// Bytes of the history that wait for a client to take them, if it is a replica.
@@ -92,6 +105,44 @@ impl Engine {
         self.fill_replica(index);
         self.mark_dirty(index);
         self.count_replicas_in_step();
+    }
+
+    /// Runs a request of a replica. What goes to it is the stream, so it cannot be answered: whoever asks for an answer
+    /// is let go.
+    #[cold]
+    pub(super) fn execute_for_replica(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
+        let id = self.clients[index].id;
+        // Both grow by the same when the stream goes on.
+        let written = |engine: &Engine| {
+            let streamed = engine.replicas.find(id).map_or(0, |replica| replica.at);
+            engine.clients[index].output_bytes() as i64 - streamed as i64
+        };
+        let (before, mark) = (written(self), self.clients[index].out.mark());
+        self.running = Some(index);
+        self.execute_known(index, args, known);
+        self.running = None;
+        if !self.clients[index].closing() && written(self) > before {
+            let reply = self.clients[index].out.since(mark).to_vec();
+            let command = match self.clients[index].last_command {
+                u16::MAX => "<unknown>".to_owned(),
+                command => self.table.get(command).name.clone(),
+            };
+            if let Some(error) = reply.strip_prefix(b"-") {
+                let error = String::from_utf8_lossy(error.trim_ascii_end()).into_owned();
+                tracing::warn!(
+                    "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command \
+                     '{command}'"
+                );
+            }
+            let mut who = Vec::new();
+            self.describe_client(index, None, &mut who);
+            let who = String::from_utf8_lossy(who.trim_ascii_end()).into_owned();
+            tracing::warn!("Replica generated a reply to command '{command}', disconnecting it: {who}");
+            self.close(index, false);
+        }
+        if !self.keyspace.log.is_empty() && !self.scripting.is_running() {
+            self.settle(index);
+        }
     }
 
     // ---- acknowledgements ----------------------------------------------------------------------------------------

@@ -240,7 +240,9 @@ impl Engine {
         let ends = matches!(piece, Piece::End);
         if ends {
             self.end_delivery(number);
-            tracing::info!("Diskless rdb transfer, done reading from pipe, {} replicas still up.", receivers.len());
+            if !tail.is_empty() {
+                tracing::info!("Diskless rdb transfer, done reading from pipe, {} replicas still up.", receivers.len());
+            }
         }
         for index in receivers {
             let client = &mut self.clients[index];
@@ -251,7 +253,10 @@ impl Engine {
             }
             match &piece {
                 Piece::Length(bytes) => client.out.raw(format!("${bytes}\r\n").as_bytes()),
-                Piece::Block(block) => client.out.raw(block),
+                Piece::Block(block) => {
+                    client.out.raw(block);
+                    self.stats.net_out_to_replicas += block.len() as u64;
+                }
                 Piece::End => client.out.raw(&tail),
                 Piece::Broken => {}
             }
@@ -307,7 +312,9 @@ impl Engine {
             if let Some(number) = replica.delivery
                 && self.replicas.receivers(number).is_empty()
             {
-                tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.");
+                if self.replicas.delivery(number).is_some_and(|delivery| !delivery.mark.is_empty()) {
+                    tracing::warn!("Diskless rdb transfer, last replica dropped, killing fork child.");
+                }
                 self.end_delivery(number);
             }
             if self.replicas.is_empty() {

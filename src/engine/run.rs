@@ -19,9 +19,14 @@ impl Engine {
         let client = &mut self.clients[index];
         client.active_at = now;
         let mark = client.out.mark();
-        if client.flags.intersects(ClientFlags::REPLY_SKIP_NEXT | ClientFlags::IN_SESSION) {
+        const APART: ClientFlags =
+            ClientFlags::REPLY_SKIP_NEXT.union(ClientFlags::IN_SESSION).union(ClientFlags::REPLICA);
+        if client.flags.intersects(APART) {
             if client.flags.contains(ClientFlags::IN_SESSION) {
                 return self.tell_session(index, args);
+            }
+            if client.flags.contains(ClientFlags::REPLICA) {
+                return self.execute_for_replica(index, args, known);
             }
             client.flags.remove(ClientFlags::REPLY_SKIP_NEXT);
             client.flags.insert(ClientFlags::REPLY_SKIP);
@@ -80,7 +85,7 @@ impl Engine {
         }
     }
 
-    fn execute_known(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
+    pub(super) fn execute_known(&mut self, index: ClientIndex, args: Args<'_>, known: CommandId) {
         let found = if known != CommandId::MAX { Ok(known) } else { self.table.resolve(args) };
         let id = match found {
             Ok(id) => id,

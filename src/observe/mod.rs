@@ -18,6 +18,8 @@ pub struct ServerStats {
     pub connections: u64,
     /// Connections refused because of `maxclients`.
     pub rejected_connections: u64,
+    /// Bytes of snapshots and of the stream that were written for replicas.
+    pub net_out_to_replicas: u64,
     /// Replicas that were given a snapshot.
     pub full_syncs: u64,
     /// Replicas that went on where they were.

@@ -80,12 +80,14 @@ fn write(
     counted: bool,
     progress: &Progress,
 ) -> io::Result<()> {
+    let mut options = options.clone();
     if counted {
-        let at_once = SnapshotOptions { key_delay_us: 0, ..options.clone() };
-        let Counter(length) = write_rdb(Counter(0), snapshot.clone(), false, &at_once, progress)?;
+        let Counter(length) = write_rdb(Counter(0), snapshot.clone(), false, &options, progress)?;
         sink.put(Piece::Length(length))?;
+        // It has rested after each key.
+        options.key_delay_us = 0;
     }
-    let sink = write_rdb(sink, snapshot, false, options, progress)?;
+    let sink = write_rdb(sink, snapshot, false, &options, progress)?;
     sink.put(Piece::End)
 }
 

@@ -15,8 +15,10 @@ use std::fmt;
 /// Bytes of a block, at least and at most; between them a sixteenth of the backlog.
 const LEAST_BLOCK_BYTES: usize = 16 * 1024;
 const MOST_BLOCK_BYTES: usize = 1024 * 1024;
-/// Blocks that are freed at a time: many have to go when a replica that was far behind has gone.
-const FREED_AT_ONCE: usize = 256;
+/// Bytes that are freed at a time: many have to go when a replica that was far behind has gone.
+const FREED_AT_ONCE_BYTES: usize = 4 * 1024 * 1024;
+/// So many blocks may be listed before the list is made shorter.
+const LEAST_PLACES: usize = 64;
 
 /// Characters of a name.
 pub const ID_LEN: usize = 40;
@@ -154,15 +156,21 @@ impl History {
     /// Frees what the backlog need not hold and nobody has to read who is at `slowest` or further.
     pub fn trim(&mut self, slowest: Option<u64>) {
         let Some(backlog) = &mut self.backlog else { return };
-        for _ in 0..FREED_AT_ONCE {
-            let Some(first) = backlog.blocks.front() else { break };
+        let mut freed = 0;
+        while freed < FREED_AT_ONCE_BYTES
+            && let Some(first) = backlog.blocks.front()
+        {
             let needed = self.offset - first.end() < self.size as u64 || slowest.is_some_and(|at| at < first.end());
             if needed || backlog.blocks.len() == 1 {
                 break;
             }
+            freed += first.bytes.capacity();
             backlog.alloc_bytes -= first.bytes.capacity();
             backlog.start = first.end();
             backlog.blocks.pop_front();
+        }
+        if backlog.blocks.capacity() > LEAST_PLACES.max(4 * backlog.blocks.len()) {
+            backlog.blocks.shrink_to(2 * backlog.blocks.len());
         }
     }
 
@@ -249,10 +257,10 @@ impl History {
         self.backlog.as_ref().map_or(0, |backlog| self.offset - backlog.start)
     }
 
-    /// Bytes of memory that are taken only because somebody has still to read what is there.
+    /// Bytes of memory beyond the backlog's size: those that are taken because somebody has still to read what is there,
+    /// and what the first block and the last one have to spare.
     pub fn kept_bytes(&self) -> usize {
-        // The first block and the last one may each be of little use.
-        self.alloc_bytes().saturating_sub(self.size + 2 * self.block_bytes())
+        self.alloc_bytes().saturating_sub(self.size)
     }
 
     fn block_bytes(&self) -> usize {
@@ -261,7 +269,8 @@ impl History {
 
     /// Bytes of memory that the backlog takes.
     pub fn alloc_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.alloc_bytes)
+        let places = |backlog: &Backlog| backlog.blocks.capacity() * size_of::<Block>();
+        self.backlog.as_ref().map_or(0, |backlog| backlog.alloc_bytes + places(backlog))
     }
 }
 
@@ -336,7 +345,7 @@ mod tests {
         assert_eq!(history.first_position(), 50 * LEAST_BLOCK_BYTES as u64 + 1);
         history.trim(None);
         assert_eq!(history.held_bytes(), SIZE as u64);
-        assert_eq!(history.alloc_bytes(), SIZE);
+        assert!(history.kept_bytes() < LEAST_BLOCK_BYTES, "{}", history.kept_bytes());
         history.resize_backlog(1);
         history.trim(None);
         assert_eq!(history.held_bytes(), LEAST_BLOCK_BYTES as u64);
@@ -362,6 +371,20 @@ mod tests {
         assert_eq!(history.since(id(5).as_bytes(), 1), Err(Lost::OtherHistory));
         history.restart(id(3));
         assert_eq!(history.since(second.as_bytes(), 15), Err(Lost::OtherHistory));
+    }
+
+    #[test]
+    fn much_is_freed_piece_by_piece() {
+        let mut history = history();
+        let pieces = 3 * FREED_AT_ONCE_BYTES / LEAST_BLOCK_BYTES;
+        (0..pieces).for_each(|_| history.append(&[7; LEAST_BLOCK_BYTES]));
+        for left in [2, 1] {
+            history.trim(None);
+            assert_eq!(history.held_bytes(), (left * FREED_AT_ONCE_BYTES) as u64);
+        }
+        history.trim(None);
+        assert_eq!(history.held_bytes(), SIZE as u64);
+        assert!(history.kept_bytes() < LEAST_BLOCK_BYTES, "{}", history.kept_bytes());
     }
 
     #[test]

@@ -79,7 +79,11 @@ impl Replica {
 
     /// Whether the history is kept for it from where it is.
     pub fn reads(&self) -> bool {
-        !self.announced.only_snapshot && !matches!(self.stage, Stage::Queued | Stage::Served)
+        match self.stage {
+            Stage::Queued | Stage::Served => false,
+            Stage::Waiting | Stage::Receiving | Stage::Marking => !self.announced.only_snapshot,
+            Stage::Online => true,
+        }
     }
 
     /// Seconds since it was last heard of.

@@ -19,7 +19,9 @@ fn a_shutdown_waits_for_replicas_and_can_be_taken_back() {
     let mut writing = s.connect();
     writing.send("SET b 1");
     c.is("GET b", "nil");
-    writing.silent();
+    s.blocked(2);
+    // The replica is none of them.
+    assert_eq!(figure(&mut c, "connected_clients"), 3);
     c.is("SHUTDOWN ABORT", "+OK");
     asking.reads("-ERR Errors trying to SHUTDOWN. Check logs.");
     writing.reads("+OK");

@@ -81,6 +81,31 @@ fn a_redis_server_goes_on_after_its_primary_was_started_again() {
 }
 
 #[test]
+fn a_redis_server_goes_on_when_its_primary_is_replaced_by_one_of_ours() {
+    let mut s = primary(&[]);
+    s.connect().send("SHUTDOWN NOSAVE");
+    s.ends();
+    let (port, dir) = (s.port(), s.dir().to_owned());
+    let theirs = Reference::start(port, &dir, &["--repl-diskless-sync-delay", "0"]);
+    let mut c = theirs.connect();
+    let reference = Reference::follow(&s, &[]);
+    let mut replica = reference.linked();
+    c.is("SELECT 2", "+OK");
+    c.is("RPUSH list 1 2 3", ":3");
+    c.is("WAIT 1 0", ":1");
+    c.send("SHUTDOWN SAVE");
+    c.closed();
+    drop(theirs);
+    let s = s.restart(None, &["--port", &port.to_string()]);
+    let mut c = s.connect();
+    eventually("it is back", || figure(&mut c, "connected_slaves") == 1);
+    assert_eq!((figure(&mut c, "sync_full"), figure(&mut c, "sync_partial_ok")), (0, 1));
+    c.is("SELECT 2", "+OK");
+    c.is("LPUSH list 0", ":4");
+    equal(&mut c, &mut replica);
+}
+
+#[test]
 fn a_redis_server_that_missed_more_than_the_backlog_gets_a_snapshot() {
     let s = primary(&["--repl-backlog-size", "16384"]);
     let mut c = s.connect();
@@ -221,4 +246,47 @@ fn a_redis_server_follows_over_tls() {
         equal(&mut c, &mut replica);
     }
     c.is("WAIT 1 0", ":1");
+}
+
+#[test]
+fn redis_servers_stay_equal_whenever_their_links_are_cut() {
+    const CUTS: usize = 40;
+    const WRITES: usize = 500;
+    let s = primary(&["--repl-backlog-size", "65536", "--hz", "100"]);
+    let mut c = s.connect();
+    c.is("DEBUG POPULATE 20000", "+OK");
+    let references = [Reference::follow(&s, &[]), Reference::follow(&s, &[])];
+    let mut replicas = references.each_ref().map(Reference::linked);
+    let mut admin = s.connect();
+    for cut in 0..CUTS {
+        // Now and then more is written than the backlog holds, and some cuts come before the snapshot is there.
+        let value = "v".repeat(if cut % 4 == 0 { 2000 } else { 20 });
+        if cut % 2 == 0 {
+            eventually("both are back", || {
+                ["slave0", "slave1"].iter().all(|name| field(&mut admin, name).contains("state=online"))
+            });
+        }
+        for number in 0..WRITES {
+            match number % 5 {
+                0 => c.send(&format!("SELECT {}", number % 3)),
+                1 => c.send(&format!("SET key:{} {value}{cut}", number % 200)),
+                2 => c.send(&format!("RPUSH list:{} {cut}.{number}", number % 7)),
+                3 => c.send(&format!("EXPIRE key:{} {}", number % 200, number % 3)),
+                _ => c.send(&format!("SPOP set {}", number % 3 + 1)),
+            }
+            if number == cut * 12 {
+                assert!(admin.call("CLIENT KILL TYPE replica").int() <= 2);
+            }
+        }
+        (0..WRITES).for_each(|_| drop(c.read()));
+        assert!(admin.call(&format!("SADD set {cut} a b c d e f")).int() > 0);
+    }
+    eventually("both are back", || figure(&mut c, "connected_slaves") == 2);
+    eventually("what expires has expired", || {
+        ["db0", "db1", "db2"].iter().all(|db| field(&mut c, db).contains("expires=0"))
+    });
+    for replica in &mut replicas {
+        equal(&mut c, replica);
+    }
+    assert!(figure(&mut c, "sync_partial_ok") > 0);
 }

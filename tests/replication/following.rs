@@ -236,7 +236,8 @@ fn a_replica_acknowledges_and_is_waited_for() {
 fn a_password_is_given_to_the_primary() {
     let s = Server::start();
     let mut replica = s.connect();
-    let reference = reference(&s, &["--requirepass", "secret", "--user", "syncer", "on", ">word", "+psync", "+replconf", "+ping"]);
+    let reference =
+        reference(&s, &["--requirepass", "secret", "--user", "syncer", "on", ">word", "+psync", "+replconf", "+ping"]);
     replica.is(&format!("REPLICAOF 127.0.0.1 {}", reference.port), "+OK");
     eventually("it is refused", || s.log().contains("NOAUTH"));
     replica.is("CONFIG SET masterauth wrong", "+OK");
@@ -247,7 +248,9 @@ fn a_password_is_given_to_the_primary() {
     replica.is("CLIENT KILL TYPE master", ":1");
     let mut c = reference.connect();
     c.is("AUTH secret", "+OK");
-    eventually("it has come back as another user", || c.call("CLIENT LIST TYPE replica").text().contains("user=syncer"));
+    eventually("it has come back as another user", || {
+        c.call("CLIENT LIST TYPE replica").text().contains("user=syncer")
+    });
 }
 
 #[test]

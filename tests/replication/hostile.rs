@@ -141,7 +141,10 @@ fn a_snapshot_that_is_announced_huge_takes_the_memory_of_what_has_come() {
     let mut link = impostor.attempt();
     say(&mut link, format!("+FULLRESYNC {ID} 1\r\n$9223372036854775807\r\n").as_bytes());
     // A database of 2^63 keys, and a string of 2^62 bytes.
-    say(&mut link, b"REDIS0011\xfe\x00\xfb\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x03key\x81\x3f\xff\xff\xff\xff\xff\xff\xff");
+    say(
+        &mut link,
+        b"REDIS0011\xfe\x00\xfb\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x03key\x81\x3f\xff\xff\xff\xff\xff\xff\xff",
+    );
     eventually("it reads", || figure(&mut c, "master_sync_read_bytes") > 30);
     assert_eq!(figure(&mut c, "master_sync_total_bytes"), i64::MAX);
     // What an impostor can go on sending for ever is looked at, and not kept.
@@ -187,7 +190,10 @@ fn a_stream_that_is_no_requests_ends_the_link_and_what_follows_is_a_new_snapshot
         read_request(&mut link);
         let before = victim.lines("Protocol error");
         // Good requests, blank lines and errors count, and nothing of them is answered.
-        say(&mut link, b"*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\n1\r\n\r\n*2\r\n$4\r\nincr\r\n$1\r\na\r\n*1\r\n$7\r\nunknown\r\n");
+        say(
+            &mut link,
+            b"*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\n1\r\n\r\n*2\r\n$4\r\nincr\r\n$1\r\na\r\n*1\r\n$7\r\nunknown\r\n",
+        );
         say(&mut link, b"*3\r\n$8\r\nreplconf\r\n$6\r\ngetack\r\n$1\r\n*\r\n");
         loop {
             let ack = read_request(&mut link);

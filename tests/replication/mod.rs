@@ -11,6 +11,7 @@ mod sync;
 use crate::support::{Conn, Server, eventually, free_port};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -173,9 +174,14 @@ impl Reference {
         let port = free_port();
         let dir = s.dir().join(format!("replica-{port}"));
         std::fs::create_dir(&dir).unwrap();
+        Reference::start(port, &dir, &[&["--replicaof", "127.0.0.1", &primary.to_string()], extra].concat())
+    }
+
+    /// One that follows nobody.
+    fn start(port: u16, dir: &Path, extra: &[&str]) -> Reference {
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--dir", &dir.to_string_lossy(), "--save", ""])
-            .args(["--enable-debug-command", "yes", "--replicaof", "127.0.0.1", &primary.to_string()])
+            .args(["--enable-debug-command", "yes"])
             .args(extra)
             .stdout(Stdio::null())
             .spawn()

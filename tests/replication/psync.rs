@@ -227,3 +227,19 @@ fn a_name_that_was_changed_by_hand_is_no_longer_known() {
     assert_eq!(stream.psync(&new, offset + 1), format!("+CONTINUE {new}"));
     stream.reads(&["only there"]);
 }
+
+#[test]
+fn acknowledgements_are_heard_while_clients_are_paused() {
+    let s = primary(&[]);
+    let mut c = s.connect();
+    let (mut stream, _, _) = attach(&s);
+    c.is("SET a 1", "+OK");
+    c.send("WAIT 1 0");
+    s.blocked(1);
+    stream.reads(&["SELECT 0", "SET a 1", "REPLCONF GETACK *"]);
+    let mut other = s.connect();
+    let end = figure(&mut other, "master_repl_offset");
+    other.is("CLIENT PAUSE 600000 ALL", "+OK");
+    stream.send(&format!("REPLCONF ACK {end}\r\n"));
+    c.reads(":1");
+}

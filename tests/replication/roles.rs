@@ -124,7 +124,10 @@ fn a_writable_replica_removes_what_its_own_clients_let_expire() {
     c.is("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
     c.is("SET theirs 1 PX 50", "+OK");
     replica.is("SET own 1 PX 50", "+OK");
-    assert_eq!(replica.call_bytes(&[b"EVAL", b"return redis.call('set','scripted','1','PX','50')", b"0"]).to_string(), "+OK");
+    assert_eq!(
+        replica.call_bytes(&[b"EVAL", b"return redis.call('set','scripted','1','PX','50')", b"0"]).to_string(),
+        "+OK"
+    );
     replica.is("SET kept 1 PX 50", "+OK");
     replica.is("PERSIST kept", ":1");
     eventually("its own are gone", || replica.call("DBSIZE").int() == 2);
@@ -215,7 +218,10 @@ fn replicaof_may_stand_in_a_transaction_and_is_kept_in_the_file() {
     assert!(file.contains(&format!("replicaof localhost {port}\n")), "{file}");
     c.is(&format!("REPLICAOF LOCALHOST {port}"), "+OK Already connected to specified master");
     c.is("CONFIG GET replicaof", &format!("[\"replicaof\", \"localhost {port}\"]"));
-    c.fails("CONFIG SET replicaof x", "ERR CONFIG SET failed (possibly related to argument 'replicaof') - can't set immutable");
+    c.fails(
+        "CONFIG SET replicaof x",
+        "ERR CONFIG SET failed (possibly related to argument 'replicaof') - can't set immutable",
+    );
     c.fails("REPLICAOF localhost 65536", "ERR Invalid master port");
     c.fails("REPLICAOF localhost x", "ERR Invalid master port");
     c.is("REPLICAOF no one", "+OK");

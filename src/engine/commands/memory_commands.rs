@@ -56,7 +56,7 @@ fn stats(cx: &mut EngineCx<'_>) -> CmdResult {
         ("peak.allocated", figures.peak),
         ("total.allocated", figures.used),
         ("startup.allocated", figures.startup),
-        ("replication.backlog", 0),
+        ("replication.backlog", figures.backlog),
         ("clients.slaves", figures.replicas),
         ("clients.normal", figures.clients),
         ("cluster.links", 0),

@@ -40,7 +40,9 @@ fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
     }
     let replicas = cx.integer(1)?;
     let timeout = timeout_ms(cx, 2)?;
-    let (index, args, id, offset) = (cx.client, cx.args, cx.client().id, cx.client().replicated);
+    let (index, args, id) = (cx.client, cx.args, cx.client().id);
+    // What it changed in another history, before this server followed one, is nothing to wait for.
+    let offset = cx.client().replicated.min(cx.engine.history_offset());
     let acknowledged = cx.engine.replicas.acknowledged(offset) as i64;
     if acknowledged >= replicas || cx.client().flags.contains(ClientFlags::DENY_BLOCKING) {
         cx.reply().integer(acknowledged);

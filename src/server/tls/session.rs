@@ -81,7 +81,10 @@ macro_rules! with_side {
 impl Session {
     /// A session that begins with somebody who has connected. Errors: the settings do not allow one.
     pub fn new(settings: Arc<ServerConfig>) -> Result<Session, Error> {
-        Ok(Session { connection: Connection::Server(UnbufferedServerConnection::new(settings)?), state: State::default() })
+        Ok(Session {
+            connection: Connection::Server(UnbufferedServerConnection::new(settings)?),
+            state: State::default(),
+        })
     }
 
     /// A session that begins with a server that was connected to. Its name is not looked at, and not told.
@@ -174,7 +177,12 @@ struct State {
 }
 
 impl State {
-    fn received(&mut self, connection: &mut impl Side, bytes: &mut [u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+    fn received(
+        &mut self,
+        connection: &mut impl Side,
+        bytes: &mut [u8],
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
         let mut at = 0;
         let result = loop {
             let UnbufferedStatus { mut discard, state } = connection.process(&mut bytes[at..]);
@@ -289,8 +297,7 @@ impl State {
         let mut records = Vec::new();
         if self.outgoing.is_empty() && !self.failed {
             let mut kept = std::mem::take(&mut self.kept);
-            if let Ok(ConnectionState::WriteTraffic(mut traffic)) = connection.process(&mut kept).state
-            {
+            if let Ok(ConnectionState::WriteTraffic(mut traffic)) = connection.process(&mut kept).state {
                 append(&mut records, |room| traffic.queue_close_notify(room).ok());
             }
         }

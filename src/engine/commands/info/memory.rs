@@ -36,6 +36,8 @@ pub(in crate::engine::commands) struct MemoryFigures {
     pub clients: usize,
     /// Bytes of replicas with what is on its way to them.
     pub replicas: usize,
+    /// Bytes of the backlog.
+    pub backlog: usize,
     /// The databases that have keys.
     pub databases: Vec<DatabaseFigures>,
     /// Bytes of the cache of scripts.
@@ -83,6 +85,7 @@ impl MemoryFigures {
             peak: engine.stats.peak_memory.max(used),
             clients,
             replicas,
+            backlog,
             databases,
             scripts,
             libraries,
@@ -174,7 +177,7 @@ pub(super) fn memory(engine: &Engine, out: &mut InfoWriter) {
     let pending = engine.reclaim_pending.values.load(Ordering::Relaxed) + waiting(engine);
     out.fields(&[
         ("mem_not_counted_for_evict", &engine.memory_not_counted()),
-        ("mem_replication_backlog", &(engine.history.alloc_bytes() - engine.history.kept_bytes())),
+        ("mem_replication_backlog", &figures.backlog),
         ("mem_total_replication_buffers", &engine.history.alloc_bytes()),
         ("mem_clients_slaves", &figures.replicas),
         ("mem_clients_normal", &figures.clients),

@@ -61,14 +61,15 @@ pub(super) fn clients(engine: &Engine, out: &mut InfoWriter) {
         longest_input = longest_input.max(client.query.used as usize + client.query.free as usize);
         longest_output = longest_output.max(client.output_peak as usize).max(client.output_bytes());
     }
+    let leaving = engine.farewell.as_ref().map_or(0, |farewell| farewell.clients.len());
     out.section("Clients");
     out.fields(&[
-        ("connected_clients", &engine.connected()),
+        ("connected_clients", &(engine.connected() - engine.replicas.len())),
         ("cluster_connections", &0),
         ("maxclients", &engine.options.max_clients),
         ("client_recent_max_input_buffer", &longest_input),
         ("client_recent_max_output_buffer", &longest_output),
-        ("blocked_clients", &(engine.blocking.len() + engine.paused.len())),
+        ("blocked_clients", &(engine.blocking.len() + engine.paused.len() + leaving)),
         ("tracking_clients", &engine.tracking.clients()),
         ("clients_in_timeout_table", &engine.blocking.timeouts()),
     ]);

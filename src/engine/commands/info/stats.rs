@@ -19,7 +19,7 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
         ("total_net_input_bytes", &stats.net_in),
         ("total_net_output_bytes", &stats.net_out),
         ("total_net_repl_input_bytes", &stats.net_replication_in),
-        ("total_net_repl_output_bytes", &0),
+        ("total_net_repl_output_bytes", &stats.net_out_to_replicas),
         ("instantaneous_input_kbps", &kib(rates.bytes_in())),
         ("instantaneous_output_kbps", &kib(rates.bytes_out())),
         ("instantaneous_input_repl_kbps", &"0.00"),

@@ -19,7 +19,7 @@ use std::time::Duration;
 bitflags! {
     /// States of a client, many of them letters of CLIENT LIST.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-    pub struct ClientFlags: u32 {
+    pub struct ClientFlags: u64 {
         /// Commands are queued for EXEC.
         const MULTI = 1 << 0;
         /// A queued command was refused: EXEC will abort.
@@ -74,6 +74,8 @@ bitflags! {
         const IN_SESSION = 1 << 28;
         /// A replica: it is sent a snapshot and then the stream of what changes.
         const REPLICA = 1 << 31;
+        /// The primary: its requests are the stream of what changes, and nothing is answered.
+        const PRIMARY = 1 << 32;
         /// Runs the commands of scripts.
         const SCRIPT = 1 << 29;
         /// Runs the requests of a log that is being loaded.
@@ -84,6 +86,8 @@ bitflags! {
         const UNRESTRICTED = 1 << 25;
         /// The soft output limit is exceeded since `soft_limit_since`.
         const SOFT_LIMIT = 1 << 23;
+        /// What it asks for was granted elsewhere before.
+        const OBEYED = ClientFlags::PRIMARY.bits() | ClientFlags::LOADER.bits();
     }
 }
 

@@ -67,6 +67,11 @@ impl CommandError {
     pub const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
     /// The replicas that `min-replicas-to-write` asks for are not there.
     pub const NO_REPLICAS: CommandError = CommandError::fixed("NOREPLICAS Not enough good replicas to write.");
+    /// A write on a replica.
+    pub const READ_ONLY: CommandError = CommandError::fixed("READONLY You can't write against a read only replica.");
+    /// A replica that is not in step with its primary, and is not to show what is stale.
+    pub const MASTER_DOWN: CommandError =
+        CommandError::fixed("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
     /// A command about slots, nodes or redirections, and there is no cluster mode.
     pub const CLUSTER_DISABLED: CommandError = CommandError::fixed("ERR This instance has cluster support disabled");
     /// `maxmemory` is reached and nothing can be evicted.

@@ -210,7 +210,7 @@ impl Engine {
         let all: Vec<ClientIndex> = self.clients.iter().map(|(index, _)| index).collect();
         for index in all {
             let client = &mut self.clients[index];
-            if client.flags.contains(ClientFlags::LOADER) || !gone.contains(&client.user) {
+            if client.flags.intersects(ClientFlags::OBEYED) || !gone.contains(&client.user) {
                 continue;
             }
             // Whatever it still manages to ask for, nobody in particular asks for it.

@@ -59,6 +59,12 @@ pub struct Options {
     pub replicas_in_step: Option<usize>,
     /// Writes are refused, since there are fewer than were asked for.
     pub lacks_replicas: bool,
+    /// `replica-read-only`.
+    pub replica_read_only: bool,
+    /// `replica-serve-stale-data`.
+    pub serves_stale: bool,
+    /// `replica-ignore-maxmemory`.
+    pub leaves_eviction: bool,
     /// `unixsocket`.
     pub unix_socket: String,
 }
@@ -97,6 +103,9 @@ impl Engine {
             hz: size(Key::Hz).clamp(1, 500) as u32,
             replicas_in_step: None,
             lacks_replicas: false,
+            replica_read_only: config.boolean(Key::ReplicaReadOnly),
+            serves_stale: config.boolean(Key::ReplicaServeStaleData),
+            leaves_eviction: config.boolean(Key::ReplicaIgnoreMaxmemory),
             unix_socket: String::from_utf8_lossy(config.string(Key::Unixsocket)).into_owned(),
         };
         self.limits = Limits {
@@ -132,6 +141,10 @@ impl Engine {
             self.eviction_pool.clear();
         }
         self.options = options;
+        if let Some(incoming) = &self.following.incoming {
+            let delay_us = self.config.integer(Key::KeyLoadDelay);
+            incoming.progress.key_delay_us.store(delay_us, std::sync::atomic::Ordering::Relaxed);
+        }
         self.count_replicas_in_step();
         self.follow_log_options();
         self.listening_changed();

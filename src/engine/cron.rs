@@ -102,6 +102,9 @@ impl Engine {
                 break;
             }
         }
+        if !self.following.own_timed.is_empty() {
+            self.expire_own_keys();
+        }
         let took_ns = (self.senses.monotonic_ns)() - began;
         self.stats.expiry_ns += took_ns;
         self.latency.note("expire-cycle", took_ns / 1_000_000, self.now.0 / 1000);
@@ -121,6 +124,8 @@ impl Engine {
         self.trim_memory(used);
         if now.as_secs() != self.cron.second {
             self.cron.second = now.as_secs();
+            self.look_after_failover();
+            self.look_after_link();
             self.look_after_replicas();
         }
         self.history.trim(self.replicas.slowest());
@@ -163,7 +168,9 @@ impl Engine {
             let idle_s = (self.now.0 - client.active_at.0) / 1000;
             let exempt = client.blocked.is_some()
                 || client.subscriptions.is_some()
-                || client.flags.intersects(ClientFlags::MONITOR | ClientFlags::REPLICA | ClientFlags::SCRIPT);
+                || client.flags.intersects(
+                    ClientFlags::MONITOR | ClientFlags::REPLICA | ClientFlags::PRIMARY | ClientFlags::SCRIPT,
+                );
             if self.options.idle_timeout_s != 0 && !exempt && idle_s > self.options.idle_timeout_s as i64 {
                 tracing::debug!(target: "verbose", "Closing idle client");
                 self.close(index, false);

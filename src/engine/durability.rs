@@ -279,7 +279,8 @@ impl Engine {
     /// Hands what the turn did to the log, and gives the turn's stamps their offset.
     pub fn end_turn(&mut self) {
         self.keyspace.let_walk();
-        if self.replicas.ask && !self.pause.is_on() {
+        self.pass_stream_on();
+        if self.replicas.ask && !self.pause.is_on() && !self.failover.is_on() {
             self.ask_replicas();
         }
         if self.propagation.has_for_replicas() {
@@ -418,7 +419,7 @@ impl Engine {
 
     /// How far the history for replicas is, with what this turn adds to it.
     pub(crate) fn history_offset(&self) -> u64 {
-        self.history.offset + self.propagation.len_for_replicas() as u64
+        self.applied_offset() + self.propagation.len_for_replicas() as u64
     }
 
     /// Answers WAITAOF where the log has come far enough, or is there no more.
@@ -480,8 +481,9 @@ impl Engine {
     pub fn take_snapshot_with_history(&mut self) -> Snapshot {
         let mut snapshot = self.take_snapshot();
         // Nobody knows a history that is not remembered, and in the midst of a unit there is no place in it.
+        let db = if self.following.is_replica() { self.stream_db() } else { self.propagation.db_for_replicas() };
         if self.history.has_backlog()
-            && let Some(db) = self.propagation.db_for_replicas()
+            && let Some(db) = db
         {
             snapshot.aux.extend([
                 ("repl-stream-db", db.0.to_string().into_bytes()),

@@ -33,7 +33,7 @@ impl Engine {
             self.ask_replicas();
         }
         self.pause.holds_writes = true;
-        self.keyspace.expire_mode = crate::keyspace::ExpireMode::HideOnly;
+        self.follow_expire_mode();
         let until = UnixMs(self.now.0.saturating_add(most_ms));
         self.farewell = Some(Farewell { how, until, clients: Vec::new(), over: false });
         tracing::info!("Waiting for replicas before shutting down.");

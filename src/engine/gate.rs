@@ -4,7 +4,7 @@
 use super::table::CommandId;
 use super::{ClientIndex, Engine};
 use crate::client::ClientFlags;
-use crate::command::meta::Flag;
+use crate::command::meta::{Flag, Flags};
 use crate::command::{Args, CommandError};
 use crate::script::ScriptFlags;
 
@@ -70,9 +70,13 @@ impl Engine {
                 self.table.get(id).name
             )));
         }
-        if self.durability.is_loading()
-            && !meta.flags.has(Flag::Loading)
-            && !self.clients[index].flags.contains(ClientFlags::LOADER)
+        if self.following.is_replica()
+            && let Some(error) = self.stale_refusal(index, id, declared)
+        {
+            return Verdict::Refuse(error);
+        }
+        let loading = self.durability.is_loading() || self.following.incoming.is_some();
+        if loading && self.refuses_while_loading(index, id) && !self.clients[index].flags.contains(ClientFlags::LOADER)
         {
             return Verdict::Refuse(CommandError::fixed("LOADING Redis is loading the dataset in memory"));
         }
@@ -82,7 +86,9 @@ impl Engine {
             return Verdict::Refuse(busy);
         }
         let may_replicate = declared.is_none() && meta.flags.has(Flag::MayReplicate);
-        if self.pause.is_on() && !self.may_run_while_paused(index, id, writes || may_replicate) {
+        if (self.pause.is_on() || self.failover.is_on())
+            && !self.may_run_while_paused(index, id, writes || may_replicate)
+        {
             return Verdict::Postpone;
         }
         if self.durability.slows_writers && self.grows_snapshots(index, id, writes || may_replicate) {
@@ -99,11 +105,14 @@ impl Engine {
 
     /// Why a command may not run in the state that files and replicas are in, if so.
     #[inline]
-    fn state_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+    fn state_refusal(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
         if !self.durability.is_fine()
             && let Some(error) = self.write_refusal(index, id, writes)
         {
             return Some(error);
+        }
+        if self.following.is_replica() && self.refuses_writes(index, id, writes) {
+            return Some(CommandError::READ_ONLY);
         }
         if self.clients[index].flags.contains(ClientFlags::REPLICA) {
             let flags = self.table.get(id).meta.flags;
@@ -117,14 +126,68 @@ impl Engine {
     /// Why nothing may be written while a file cannot be, if so; EXEC writes when a queued command does. PING is refused
     /// too, as Redis does, so that those who only watch the server learn of it.
     #[cold]
-    fn write_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
+    fn write_refusal(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
         let command = self.table.get(id);
         let queued_writes = || {
             let transaction = self.clients[index].transaction.as_ref();
             transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| self.table.get(*id).has(Flag::Write)))
         };
-        let concerned = writes || command.name == "ping" || command.name == "exec" && queued_writes();
-        if concerned { self.disk_trouble() } else { None }
+        let (is_ping, is_exec) = (command.name == "ping", command.name == "exec");
+        if !(writes || is_ping || is_exec && queued_writes()) {
+            return None;
+        }
+        let trouble = self.disk_trouble()?;
+        if !self.is_primary(index) {
+            return Some(trouble);
+        }
+        if !is_ping {
+            self.go_on_without_disk();
+        }
+        None
+    }
+
+    /// Whether a replica leaves a command to its primary.
+    #[cold]
+    fn refuses_writes(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
+        self.options.replica_read_only
+            && !self.clients[index].flags.intersects(ClientFlags::OBEYED)
+            && (writes || self.table.get(id).name == "exec" && self.queue_writes(index, false))
+    }
+
+    /// Why a replica that is not in step may not run a command, if it is not to show what is stale.
+    #[cold]
+    fn stale_refusal(&self, index: ClientIndex, id: CommandId, declared: Option<ScriptFlags>) -> Option<CommandError> {
+        if !self.is_stale() {
+            return None;
+        }
+        let allowed = match declared {
+            Some(flags) => flags.has(ScriptFlags::ALLOW_STALE),
+            None => self.table.get(id).has(Flag::Stale) && !self.queue_has(index, id, |flags| !flags.has(Flag::Stale)),
+        };
+        (!allowed).then_some(CommandError::MASTER_DOWN)
+    }
+
+    /// Whether a command may not run while data is loaded: all of it, or beside what is there.
+    #[cold]
+    fn refuses_while_loading(&self, index: ClientIndex, id: CommandId) -> bool {
+        let command = self.table.get(id);
+        if self.following.is_loading_aside() {
+            return command.has(Flag::NoAsyncLoading) || self.queue_has(index, id, |f| f.has(Flag::NoAsyncLoading));
+        }
+        let loading = self.durability.is_loading() || self.following.is_loading();
+        loading && (!command.has(Flag::Loading) || self.queue_has(index, id, |flags| !flags.has(Flag::Loading)))
+    }
+
+    /// Whether EXEC, if a command is that, would run one of such flags.
+    fn queue_has(&self, index: ClientIndex, id: CommandId, which: impl Fn(Flags) -> bool) -> bool {
+        let transaction = self.clients[index].transaction.as_ref();
+        self.table.get(id).name == "exec"
+            && transaction.is_some_and(|t| t.queue.iter().any(|(id, _)| which(self.table.get(*id).meta.flags)))
+    }
+
+    /// Whether this is a replica that is not in step and is not to show what is stale.
+    pub(super) fn is_stale(&self) -> bool {
+        self.following.is_replica() && !self.following.is_connected() && !self.options.serves_stale
     }
 
     /// Why nothing may be written while there are fewer replicas than asked for, if so. What the log holds is loaded.
@@ -132,7 +195,8 @@ impl Engine {
     fn replica_refusal(&self, index: ClientIndex, id: CommandId, writes: bool) -> Option<CommandError> {
         let client = &self.clients[index];
         let concerned = writes || self.table.get(id).name == "exec" && self.queue_writes(index, false);
-        (concerned && !client.flags.contains(ClientFlags::LOADER)).then_some(CommandError::NO_REPLICAS)
+        let exempt = self.following.is_replica() || client.flags.intersects(ClientFlags::OBEYED);
+        (concerned && !exempt).then_some(CommandError::NO_REPLICAS)
     }
 
     /// Whether a command that EXEC would run writes, or if asked for, may be repeated to replicas. What a script declares
@@ -154,7 +218,7 @@ impl Engine {
     #[cold]
     fn grows_snapshots(&self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         let (client, command) = (&self.clients[index], self.table.get(id));
-        if client.flags.intersects(ClientFlags::DENY_BLOCKING) {
+        if client.flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::PRIMARY) {
             return false;
         }
         if client.flags.contains(ClientFlags::MULTI) {
@@ -214,7 +278,8 @@ impl Engine {
     fn may_run_while_paused(&mut self, index: ClientIndex, id: CommandId, writes: bool) -> bool {
         let paused = self.now < self.pause.until;
         // What replicas acknowledge is waited for while writes are held.
-        if !paused && !self.pause.holds_writes || self.clients[index].flags.contains(ClientFlags::REPLICA) {
+        let is_replica = self.clients[index].flags.contains(ClientFlags::REPLICA);
+        if !paused && !self.pause.holds_writes && !self.failover.is_on() || is_replica {
             return true;
         }
         let command = self.table.get(id);

@@ -29,7 +29,7 @@ impl Engine {
         ParseLimits {
             max_bulk_len: self.limits.proto_max_bulk_len as u64,
             unauthenticated: !self.clients[index].flags.contains(ClientFlags::AUTHENTICATED),
-            from_primary: false,
+            from_primary: self.is_primary(index),
         }
     }
 
@@ -93,6 +93,15 @@ impl Engine {
 
     /// Answers bytes that are no request, and closes.
     pub fn protocol_error(&mut self, index: ClientIndex, text: &[u8]) {
+        if self.is_primary(index) {
+            tracing::warn!(
+                "Protocol error ({}) from client: {}. The stream of the master can not go on from here.",
+                String::from_utf8_lossy(text),
+                self.client_line(index)
+            );
+            self.stream_broken();
+            return self.close(index, false);
+        }
         tracing::debug!("Protocol error from client: {}", String::from_utf8_lossy(text));
         self.lend_buffer(index);
         self.clients[index].out.error(text);
@@ -103,6 +112,9 @@ impl Engine {
 
     /// Closes a client that keeps sending without ending its request.
     pub fn query_buffer_exceeded(&mut self, index: ClientIndex, query: &[u8]) {
+        if self.is_primary(index) {
+            return;
+        }
         let begin = repr(&query[..query.len().min(64)]);
         tracing::warn!(
             "Closing client that reached max query buffer length: id={} (qbuf initial bytes: {begin})",

@@ -58,6 +58,10 @@ impl Engine {
     pub fn go_on_with_history(&mut self) {
         const AT_ONCE: usize = 1000;
         let Some(loaded) = self.durability.loaded_history.take() else { return };
+        if self.following.is_replica() {
+            self.resume_from(loaded.id, loaded.offset, loaded.db);
+            return self.follow_readers();
+        }
         let id = self.random_replication_id();
         self.history.adopt(loaded.id, loaded.offset);
         self.history.shift(id);

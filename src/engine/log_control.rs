@@ -116,22 +116,7 @@ impl Engine {
     pub fn switch_log(&mut self) -> Result<(), String> {
         let wanted = self.config.boolean(Key::Appendonly);
         match (wanted, self.durability.log.is_some()) {
-            (false, true) => {
-                if let Some(rewrite) = self.durability.rewrite.take() {
-                    tracing::info!("Killing running AOF rewrite child");
-                    rewrite.cancel();
-                    self.end_holding();
-                }
-                self.end_turn();
-                if let Some(log) = self.durability.log.take() {
-                    log.close(true);
-                }
-                self.durability.release_all();
-                self.durability.first_base = false;
-                self.durability.log_names = None;
-                // Offsets begin anew with the next log.
-                self.clients.iter_mut().for_each(|(_, client)| (client.stamp, client.logged) = (0, 0));
-            }
+            (false, true) => self.stop_log(),
             (true, false) => {
                 let disk = self.durability.disk.clone();
                 let folder = AofFolder::open(disk, self.log_names()).map_err(|error| error.to_string())?;
@@ -165,6 +150,39 @@ impl Engine {
         }
         self.follow_log_options();
         Ok(())
+    }
+
+    /// Ends the log with what it has, if it is on.
+    pub(super) fn stop_log(&mut self) {
+        if self.durability.log.is_none() {
+            return;
+        }
+        if let Some(rewrite) = self.durability.rewrite.take() {
+            tracing::info!("Killing running AOF rewrite child");
+            rewrite.cancel();
+            self.end_holding();
+        }
+        self.end_turn();
+        if let Some(log) = self.durability.log.take() {
+            log.close(true);
+        }
+        self.durability.release_all();
+        self.durability.first_base = false;
+        self.durability.log_names = None;
+        // Offsets begin anew with the next log.
+        self.clients.iter_mut().for_each(|(_, client)| (client.stamp, client.logged) = (0, 0));
+        self.follow_log_options();
+    }
+
+    /// Begins the log anew that was ended because other data was to come, or tries again to.
+    pub(super) fn restart_log_if_off(&mut self) {
+        if self.config.boolean(Key::Appendonly)
+            && self.durability.log.is_none()
+            && !self.durability.is_loading()
+            && let Err(reason) = self.switch_log()
+        {
+            tracing::warn!("Failed enabling the AOF after successful master synchronization: {reason}");
+        }
     }
 
     /// Begins to rewrite the log from a snapshot of this moment. Errors: it is being rewritten already, or cannot.
@@ -613,7 +631,11 @@ impl Engine {
             }
             let object = record.object;
             // In the log's base a key stays: a later request may have taken its deadline away.
-            if !loading.log && object.deadline().is_some_and(|at| self.now.0 > at as i64) {
+            // A replica leaves it to its primary to say what has expired.
+            if !loading.log
+                && !self.following.is_replica()
+                && object.deadline().is_some_and(|at| self.now.0 > at as i64)
+            {
                 loading.expired += 1;
                 loading.history.note_expired(DbIndex(record.db), object.key());
                 continue;

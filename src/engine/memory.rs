@@ -55,7 +55,9 @@ impl Engine {
     fn try_evict_to_limit(&mut self) -> bool {
         let limit = self.options.max_memory;
         // During CLIENT PAUSE the data stays as it is.
-        let paused = self.pause.until > self.now || self.pause.holds_writes;
+        let paused = self.pause.until > self.now || self.pause.holds_writes || self.failover.is_on();
+        // A replica's data is its primary's.
+        let paused = paused || self.following.is_replica() && self.options.leaves_eviction;
         if limit == 0 || paused || self.used_memory().saturating_sub(self.memory_not_counted()) <= limit {
             return true;
         }
@@ -135,7 +137,7 @@ impl Engine {
             let client = &self.clients[index];
             let bytes = client.memory_bytes();
             total += bytes;
-            if !client.flags.intersects(ClientFlags::NO_EVICT | ClientFlags::REPLICA) {
+            if !client.flags.intersects(ClientFlags::NO_EVICT | ClientFlags::REPLICA | ClientFlags::PRIMARY) {
                 sizes.push((bytes, index));
             }
         }

@@ -14,7 +14,9 @@ pub mod context;
 pub mod cron;
 pub mod debugging;
 pub mod durability;
+pub mod failover;
 pub mod farewell;
+pub mod following;
 pub mod gate;
 pub mod intake;
 pub mod loaded_history;
@@ -23,6 +25,7 @@ pub mod memory;
 pub mod migration;
 pub mod monitor;
 mod names;
+mod own_deadlines;
 pub mod propagate;
 mod replica_stream;
 pub mod replicas;
@@ -72,6 +75,12 @@ pub enum Ask {
         /// What the rim got ready for it.
         prepared: Prepared,
     },
+    /// Connect to the primary.
+    FollowPrimary(Box<following::LinkOrder>),
+    /// Stop trying to.
+    LeavePrimary,
+    /// The server has become a replica, or a primary.
+    RoleChanged,
     /// Send what is for a client in fewer, later packets (`repl-disable-tcp-nodelay`).
     GatherPackets(ClientIndex),
     /// Give free memory back to the system, since much was freed.
@@ -303,6 +312,10 @@ pub struct Engine {
     pub senses: Senses,
     /// The history of changes that replicas follow.
     pub history: History,
+    /// Whom this server follows.
+    pub following: following::Following,
+    /// FAILOVER.
+    pub failover: failover::Failover,
     /// Bytes that were allocated when the server began to serve.
     pub startup_memory: usize,
     /// Switches of DEBUG.
@@ -371,6 +384,8 @@ impl Engine {
             facts,
             senses,
             history: History::new(ReplicationId::NONE, 0),
+            following: Default::default(),
+            failover: Default::default(),
             startup_memory: 0,
             debug: commands::debug::Switches::default(),
             scripting,
@@ -396,6 +411,7 @@ impl Engine {
         }
         engine.load_users()?;
         engine.apply_all();
+        engine.begin_role();
         engine.history.id = engine.random_replication_id();
         engine.begin_turn();
         engine.started();
@@ -468,6 +484,7 @@ impl Engine {
         self.tracking_off(index);
         self.monitors.retain(|&other| other != index);
         self.forget_replica(index);
+        self.forget_primary(index);
         self.paused.retain(|&other| other != index);
         self.client_ids.remove(&self.clients[index].id);
         if self.running != Some(index) {

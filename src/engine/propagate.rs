@@ -197,6 +197,11 @@ impl Propagation {
         }
     }
 
+    /// What was written for replicas and not taken is no part of the history: it is another server's from here on.
+    pub fn forget_replicas(&mut self) {
+        self.replicas = Stream::default();
+    }
+
     /// The unit is over: more than one request are put between MULTI and EXEC. A request for another database than the
     /// first one's stands with its SELECT between them too. Whether there was any request.
     pub fn end_unit(&mut self) -> bool {

@@ -170,7 +170,7 @@ impl Engine {
     #[cold]
     pub(super) fn ask_replicas(&mut self) {
         self.replicas.ask = false;
-        if !self.replicas.is_empty() {
+        if !self.replicas.is_empty() && !self.following.is_replica() {
             self.propagation.add_apart([&b"REPLCONF"[..], b"GETACK", b"*"].into_iter());
         }
     }
@@ -205,7 +205,9 @@ impl Engine {
             return;
         }
         let period_s = self.config.integer(Key::ReplPingReplicaPeriod).max(1);
-        if self.now.as_secs() % period_s == 0 {
+        // A replica's own replicas hear from its primary, and a failover ends where nothing is written any more.
+        let silent = self.following.is_replica() || self.failover.is_on();
+        if self.now.as_secs() % period_s == 0 && !silent {
             self.propagation.add_apart([&b"PING"[..]].into_iter());
             self.end_turn();
         }
@@ -249,7 +251,13 @@ impl Engine {
     fn free_unused_backlog(&mut self) {
         let most_s = self.config.integer(Key::ReplBacklogTtl);
         let none_for_s = self.now.as_secs() - self.replicas.none_since.as_secs();
-        if !self.history.has_backlog() || !self.replicas.is_empty() || most_s == 0 || none_for_s <= most_s {
+        // A replica may be the primary next, and its fellows go on from what it holds.
+        if self.following.is_replica()
+            || !self.history.has_backlog()
+            || !self.replicas.is_empty()
+            || most_s == 0
+            || none_for_s <= most_s
+        {
             return;
         }
         // What follows is not counted, so no replica may find the same name with another history behind it.

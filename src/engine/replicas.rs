@@ -29,7 +29,9 @@ impl Engine {
     pub(super) fn follow_readers(&mut self) {
         let mut readers = Readers::empty();
         readers.set(Readers::LOG, self.durability.log.is_some());
-        readers.set(Readers::REPLICAS, !self.replicas.is_empty() || self.history.has_backlog());
+        // A replica passes its primary's stream on as it is.
+        let writes_history = !self.following.is_replica();
+        readers.set(Readers::REPLICAS, writes_history && (!self.replicas.is_empty() || self.history.has_backlog()));
         self.propagation.set_readers(readers, self.durability.is_loading());
         self.keyspace.log.keep_removals = !readers.is_empty();
         self.effects.wanted = !readers.is_empty();

@@ -36,8 +36,10 @@ impl Engine {
         self.running = None;
         let client = &mut self.clients[index];
         let flags = client.flags;
-        const UNUSUAL: ClientFlags =
-            ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP).union(ClientFlags::TRACKING_CACHING);
+        const UNUSUAL: ClientFlags = ClientFlags::REPLY_OFF
+            .union(ClientFlags::REPLY_SKIP)
+            .union(ClientFlags::TRACKING_CACHING)
+            .union(ClientFlags::PRIMARY);
         if flags.intersects(UNUSUAL) {
             self.after_unusual(index, mark);
         }
@@ -73,7 +75,8 @@ impl Engine {
         };
         // Subscriptions are announced by messages, which are no replies.
         let announces = last.ends_with("subscribe");
-        if client.flags.intersects(ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP) && !announces {
+        let unwanted = ClientFlags::REPLY_OFF | ClientFlags::REPLY_SKIP;
+        if client.flags.intersects(unwanted) && !announces || client.flags.contains(ClientFlags::PRIMARY) {
             client.out.rollback(mark);
         }
         client.flags.remove(ClientFlags::REPLY_SKIP);
@@ -135,6 +138,10 @@ impl Engine {
         if client.flags.contains(ClientFlags::MULTI) {
             client.flags.insert(ClientFlags::DIRTY_EXEC);
         }
+        if client.flags.intersects(ClientFlags::PRIMARY | ClientFlags::REPLICA) {
+            self.tell_unexpected_error(index, error);
+        }
+        let client = &mut self.clients[index];
         let Some(id) = id else {
             client.out.error(error.text());
             return self.count_error(error);
@@ -184,7 +191,9 @@ impl Engine {
                     self.look_later(index, wait.retry);
                     return true;
                 }
-                if !self.clients[index].flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::MULTI) {
+                const NEVER: ClientFlags =
+                    ClientFlags::DENY_BLOCKING.union(ClientFlags::MULTI).union(ClientFlags::PRIMARY);
+                if !self.clients[index].flags.intersects(NEVER) {
                     self.wait(index, id, args, wait, took_ns);
                     return true;
                 }
@@ -200,6 +209,9 @@ impl Engine {
                 reply.rollback(mark);
                 reply.error(error.text());
                 self.count_error(&error);
+                if self.clients[index].flags.intersects(ClientFlags::PRIMARY | ClientFlags::REPLICA) {
+                    self.tell_unexpected_error(index, &error);
+                }
                 for remark in self.effects.remarks.drain(..) {
                     tracing::debug!(target: "verbose", "{remark}");
                 }
@@ -254,6 +266,9 @@ impl Engine {
         };
         if self.propagation.on {
             self.propagate(db, args, self.keyspace.log.dirty != before);
+        }
+        if self.following.is_replica() && self.keyspace.log.dirty != before {
+            self.note_own_deadlines(index, id, args);
         }
         if self.durability.always {
             self.stamp(index, id, args, self.keyspace.log.dirty != before);
@@ -425,7 +440,11 @@ impl Engine {
     /// Runs a command that was held once more, from its beginning.
     pub(super) fn execute_held(&mut self, index: ClientIndex) {
         if let Some(blocked) = self.clients[index].blocked.take() {
-            self.execute(index, blocked.args.as_args(), CommandId::MAX);
+            if self.is_primary(index) {
+                self.execute_from_primary(index, blocked.args.as_args(), CommandId::MAX, &[]);
+            } else {
+                self.execute(index, blocked.args.as_args(), CommandId::MAX);
+            }
             if self.clients[index].blocked.is_none() {
                 self.resume(index);
             }
@@ -510,9 +529,12 @@ impl Engine {
     /// Ends CLIENT PAUSE: held commands run in the order they came.
     pub fn end_pause(&mut self) {
         self.pause = super::Pause { holds_writes: self.pause.holds_writes, ..super::Pause::default() };
-        if !self.pause.is_on() {
-            self.keyspace.expire_mode = crate::keyspace::ExpireMode::Remove;
-        }
+        self.writers_may_go_on();
+    }
+
+    /// A pause is over: what it held runs, unless something else holds it.
+    pub(super) fn writers_may_go_on(&mut self) {
+        self.follow_expire_mode();
         for index in std::mem::take(&mut self.paused) {
             self.execute_held(index);
         }

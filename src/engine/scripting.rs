@@ -203,14 +203,23 @@ impl Engine {
         if flags.has(ScriptFlags::UNDECLARED) {
             return Ok(());
         }
+        if self.is_stale() && !flags.has(ScriptFlags::ALLOW_STALE) {
+            return Err(CommandError::fixed(
+                "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not \
+                 set on the script.",
+            ));
+        }
         if !flags.has(ScriptFlags::NO_WRITES) {
+            if self.following.is_replica() && self.options.replica_read_only && !obeyed {
+                return Err(CommandError::fixed("READONLY Can not run script with write flag on readonly replica"));
+            }
             if !obeyed && let Some(trouble) = self.disk_trouble() {
                 return Err(writable_refusal(&trouble));
             }
             if read_only {
                 return Err(CommandError::fixed("ERR Can not execute a script with write flag using *_ro command."));
             }
-            if self.options.lacks_replicas && !obeyed {
+            if self.options.lacks_replicas && !obeyed && !self.following.is_replica() {
                 return Err(CommandError::NO_REPLICAS);
             }
         }
@@ -233,7 +242,7 @@ impl Engine {
         read_only: bool,
     ) -> Result<(), CommandError> {
         let flags = runnable.flags();
-        let obeyed = self.clients[caller].flags.contains(ClientFlags::LOADER);
+        let obeyed = self.clients[caller].flags.intersects(ClientFlags::OBEYED);
         self.may_start(flags, read_only, obeyed)?;
         let index = self.script_client();
         let Client { db, user, flags: of_caller, .. } = *self.clients[caller];
@@ -241,7 +250,7 @@ impl Engine {
         (client.db, client.user) = (db, user);
         client.flags.set(ClientFlags::UNRESTRICTED, of_caller.contains(ClientFlags::UNRESTRICTED));
         client.out.set_protocol(Protocol::Resp2);
-        client.flags.set(ClientFlags::LOADER, obeyed);
+        client.flags.set(ClientFlags::LOADER, of_caller.contains(ClientFlags::LOADER));
         client.stamp = 0;
         let declared = !flags.has(ScriptFlags::UNDECLARED);
         self.scripting.running = Some(Running {
@@ -322,7 +331,7 @@ impl Engine {
         let Some(running) = &mut self.scripting.running else {
             return Err(CommandError::fixed("NOTBUSY No scripts in execution right now."));
         };
-        if self.clients[running.caller].flags.contains(ClientFlags::LOADER) {
+        if self.clients[running.caller].flags.intersects(ClientFlags::OBEYED) {
             return Err(CommandError::fixed(
                 "UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.",
             ));
@@ -378,9 +387,15 @@ impl Engine {
         }
         let command = self.table.get(id);
         let (may_replicate, needs_room) = (command.has(Flag::MayReplicate), command.has(Flag::Denyoom));
-        let lonely = (self.options.lacks_replicas && !self.clients[index].flags.contains(ClientFlags::LOADER))
-            .then_some(CommandError::NO_REPLICAS);
-        let trouble = if writes { self.disk_trouble().or(lonely) } else { None };
+        let caller = self.on_behalf_of(index);
+        let obeyed = self.clients[caller].flags.intersects(ClientFlags::OBEYED);
+        let is_replica = self.following.is_replica();
+        let read_only = (is_replica && self.options.replica_read_only && !obeyed).then_some(CommandError::READ_ONLY);
+        let lonely = (self.options.lacks_replicas && !obeyed && !is_replica).then_some(CommandError::NO_REPLICAS);
+        let trouble = if writes { read_only.or_else(|| self.disk_trouble()).or(lonely) } else { None };
+        if self.is_stale() && !self.table.get(id).has(Flag::Stale) {
+            return refuse(CommandError::fixed("ERR Can not execute the command on a stale replica"));
+        }
         let above_limit = self.options.max_memory != 0 && self.scripting.out_of_memory;
         let Some(running) = &mut self.scripting.running else { return Err(unknown()) };
         if running.read_only && (writes || may_replicate) {
@@ -391,7 +406,6 @@ impl Engine {
         {
             return refuse(trouble);
         }
-        let obeyed = self.clients[running.caller].flags.contains(ClientFlags::LOADER);
         if above_limit && needs_room && !running.allow_oom && !running.wrote && !obeyed {
             return refuse(CommandError::OOM);
         }

@@ -32,8 +32,12 @@ pub struct ServerStats {
     pub net_in: u64,
     /// Bytes sent.
     pub net_out: u64,
+    /// Bytes received from the primary.
+    pub net_replication_in: u64,
     /// Error replies.
     pub errors: u64,
+    /// Error replies to the primary and to replicas, which expect none.
+    pub unexpected_error_replies: u64,
     /// Clients evicted because of `maxmemory-clients`.
     pub evicted_clients: u64,
     /// Clients closed because of the query buffer limit.

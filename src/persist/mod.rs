@@ -5,6 +5,7 @@
 //! - `aof.rs`: the log's format: requests, annotations, groups.
 //! - `save.rs`, `commands.rs`: a snapshot as a file, in either format, on a thread of its own.
 //! - `worker.rs`, `log_file.rs`: the writer thread: appends, syncs, healing.
+//! - `transfer.rs`, `arrival.rs`: a snapshot on its way to a replica, and from a primary.
 //! - `rewrite.rs`: a rewrite of the log as steps that never wait.
 //! - `load.rs`: from files to records and requests, through a pipeline of threads.
 //!
@@ -16,6 +17,7 @@
 //! comes back as [`Note`]s.
 
 pub mod aof;
+pub mod arrival;
 mod commands;
 pub mod disk;
 pub mod folder;

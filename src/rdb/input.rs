@@ -128,6 +128,11 @@ impl<S: Source> Input<S> {
         Input { source, block: None, at: 0, base: 0, crc: 0, summed: 0, check, joined, raw }
     }
 
+    /// The source, as far as it was read.
+    pub(super) fn into_source(self) -> S {
+        self.source
+    }
+
     /// Bytes read so far.
     pub(super) fn offset(&self) -> u64 {
         self.base + self.at as u64

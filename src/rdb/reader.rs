@@ -102,6 +102,11 @@ impl<S: Source> Reader<S> {
         self.version
     }
 
+    /// The source, as far as it was read.
+    pub fn into_source(self) -> S {
+        self.input.into_source()
+    }
+
     /// The next item; [`Item::End`] again and again at the end. O(bytes). After an error the stream is of no use.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Item, LoadError> {

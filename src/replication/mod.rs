@@ -4,6 +4,7 @@
 //! Start at `history.rs`; `replicas.rs` stands beside it.
 
 pub mod history;
+pub mod link;
 pub mod replicas;
 
 pub use replicas::{Delivery, Replica, Replicas, Stage};

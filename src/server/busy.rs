@@ -109,7 +109,12 @@ impl Rim {
         for (index, conn) in conns.iter().enumerate() {
             let Some(conn) = conn else { continue };
             let Some(client) = engine.clients.get(index) else { continue };
-            if Some(index) == caller || conn.held || client.blocked.is_some() || client.closing() {
+            if Some(index) == caller
+                || engine.is_primary(index)
+                || conn.held
+                || client.blocked.is_some()
+                || client.closing()
+            {
                 continue;
             }
             indices.push(index);

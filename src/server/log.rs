@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -29,6 +29,7 @@ pub enum LogLevel {
 }
 
 static LEVEL: AtomicU8 = AtomicU8::new(LogLevel::Notice as u8);
+static IS_REPLICA: AtomicBool = AtomicBool::new(false);
 static FILE: RwLock<Option<PathBuf>> = RwLock::new(None);
 static SYSTEM: RwLock<Option<SystemLogger>> = RwLock::new(None);
 
@@ -42,6 +43,11 @@ pub fn set_level(name: &str) {
         _ => LogLevel::Notice,
     };
     LEVEL.store(level as u8, Ordering::Relaxed);
+}
+
+/// Sets whether lines are marked as a replica's.
+pub fn set_replica(is_replica: bool) {
+    IS_REPLICA.store(is_replica, Ordering::Relaxed);
 }
 
 /// Writes to this file from now on, or to stdout when the name is empty. Errors: it cannot be opened.
@@ -110,8 +116,9 @@ pub fn install() {
 /// Writes one line, at a level given by its mark.
 pub fn line(mark: char, message: &str) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (role, process) = (if IS_REPLICA.load(Ordering::Relaxed) { 'S' } else { 'M' }, std::process::id());
     let mut text =
-        format!("{}:M {} {mark} {message}", std::process::id(), local_time(now.as_secs() as i64, now.subsec_millis()));
+        format!("{process}:{role} {} {mark} {message}", local_time(now.as_secs() as i64, now.subsec_millis()));
     text.retain(|character| character != '\n');
     text.push('\n');
     if let Ok(system) = SYSTEM.read()

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod listen;
 pub mod log;
 pub mod migrate;
+pub mod primary_link;
 pub mod reclaim;
 pub mod rim;
 pub mod standing;

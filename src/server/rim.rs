@@ -44,6 +44,8 @@ pub struct Rim {
     pub listeners: RefCell<Option<super::listen::Accepting>>,
     /// Connections to other servers, for MIGRATE.
     pub links: RefCell<super::migrate::Links>,
+    /// The attempt to connect to the primary that is being made.
+    pub link: RefCell<Option<tokio::task::AbortHandle>>,
     /// Frees big things.
     pub reclaim: Reclaim,
     /// Set when the process is to end.
@@ -70,6 +72,7 @@ impl Rim {
             is_serving_others: Cell::new(false),
             tls: RefCell::new(tls),
             links: RefCell::default(),
+            link: RefCell::default(),
             busy_turn: RefCell::new(None),
             listeners: RefCell::new(None),
             reclaim,
@@ -216,7 +219,8 @@ impl Rim {
         tokio::task::spawn_local(serve(self.rc(), index, id, incoming));
     }
 
-    fn connect(
+    /// The engine learns of a client, whose connection is kept under the same index.
+    pub(super) fn connect(
         &self,
         engine: &mut Engine,
         stream: Stream,
@@ -243,7 +247,11 @@ impl Rim {
             }
             let still = self.conns.borrow().get(index).and_then(Option::as_ref).is_some_and(|conn| conn.id == id);
             if still {
-                self.drop_connection(&mut self.engine.borrow_mut(), index);
+                let mut engine = self.engine.borrow_mut();
+                self.drop_connection(&mut engine, index);
+                if !engine.asks.is_empty() {
+                    self.wake();
+                }
             }
         }
     }
@@ -364,6 +372,13 @@ impl Rim {
                 }
                 Ask::ConfigChanged { keys, prepared } => super::follow::config(self, engine, &keys, prepared),
                 Ask::Migrate(shipment) => self.rc().migrate(shipment),
+                Ask::FollowPrimary(order) => self.rc().follow_primary(order),
+                Ask::LeavePrimary => self.leave_primary(),
+                Ask::RoleChanged => {
+                    super::log::set_replica(engine.following.is_replica());
+                    // What is refused is said in the log.
+                    let _ = super::standing::adjust_oom_score(&engine.config);
+                }
                 Ask::GatherPackets(index) => {
                     if let Some(conn) = self.conns.borrow().get(index).and_then(Option::as_ref) {
                         conn.stream.gather_packets();

@@ -78,6 +78,7 @@ fn serve(startup: Startup) -> Result<bool, Refusal> {
     let Startup { mut config, origins, config_file, unknown_env, .. } = startup;
     log::install();
     log::set_level(config.enum_name(Key::Loglevel));
+    log::set_replica(config.replicaof().is_some());
     enter_folder(&config, &origins)?;
     open_log(&config, &origins)?;
     // No thread is there yet.

@@ -31,6 +31,8 @@ pub enum What {
     Request,
     /// Bytes that are none: answered, then the connection is closed.
     ProtocolError(u32),
+    /// Blank lines of the primary, whose bytes count.
+    Nothing,
 }
 
 /// One request of the turn.
@@ -166,7 +168,14 @@ impl Turn {
             };
             match parser.parse(&bytes[start..], &mut self.spans, limits) {
                 Parsed::NeedMore => break,
-                Parsed::Empty { consumed } => start += consumed,
+                Parsed::Empty { consumed } => {
+                    start += consumed;
+                    if limits.from_primary {
+                        request.what = What::Nothing;
+                        request.frame.1 = at + start;
+                        self.requests.push(request);
+                    }
+                }
                 Parsed::Request { consumed } => {
                     start += consumed;
                     request.spans = self.spans.len() - first_span;
@@ -229,7 +238,9 @@ impl Rim {
                 looked_at += 1;
             }
             engine.fetch_ahead(&mut ahead, request.keys.get());
-            if Some(request.client) != but_for && !request.done.replace(true) {
+            // The primary's requests wait for the end of a script that takes long: none of them may be refused.
+            let waits = Some(request.client) == but_for || but_for.is_some() && engine.is_primary(request.client);
+            if !waits && !request.done.replace(true) {
                 self.run_request(engine, turn, request);
             }
         }
@@ -249,9 +260,15 @@ impl Rim {
                 query = std::mem::take(&mut conn.query);
             }
         }
+        let command = request.command.get();
         match request.what {
-            What::Request => engine.execute(request.client, arguments(turn, &query, request), request.command.get()),
+            What::Request if engine.is_primary(request.client) => {
+                let (args, frame) = (arguments(turn, &query, request), frame(turn, &query, request));
+                engine.execute_from_primary(request.client, args, command, frame);
+            }
+            What::Request => engine.execute(request.client, arguments(turn, &query, request), command),
             What::ProtocolError(at) => engine.protocol_error(request.client, &turn.errors[at as usize]),
+            What::Nothing => engine.stream_passed(request.client, frame(turn, &query, request)),
         }
         if request.frame_in_query
             && let Some(conn) = self.conns.borrow_mut().get_mut(request.client).and_then(Option::as_mut)
@@ -259,7 +276,7 @@ impl Rim {
             if request.source == Source::Query {
                 conn.query = query;
             }
-            if request.what == What::Request {
+            if !matches!(request.what, What::ProtocolError(_)) {
                 conn.executed_to = request.frame.1;
             }
         }
@@ -446,6 +463,12 @@ impl Rim {
             Stream::shutdown(&conn.stream);
         }
     }
+}
+
+/// The bytes a request came as, which are not inline.
+fn frame<'a>(turn: &'a Turn, query: &'a [u8], request: &Request) -> &'a [u8] {
+    let (from, to) = request.frame;
+    if request.frame_in_query { &query[from..to] } else { &turn.arena[from..to] }
 }
 
 /// A request's arguments, wherever its bytes are.

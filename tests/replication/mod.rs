@@ -2,7 +2,10 @@
 
 mod farewell;
 mod followers;
+mod following;
+mod hostile;
 mod psync;
+mod roles;
 mod sync;
 
 use crate::support::{Conn, Server, eventually, free_port};

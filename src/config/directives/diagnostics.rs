@@ -51,6 +51,8 @@ pub(in crate::config) const SECTION: Section = Section {
             &["ignore", "panic", "panic-on-replicas"],
             "ignore",
         )
-        .not_yet("What happens when a replicated or logged command fails."),
+        .works(
+            "Whether a replica goes on when a command of its primary fails. For commands of the log it always does.",
+        ),
     ],
 };

@@ -16,8 +16,7 @@ pub(in crate::config) const SECTION: Section = Section {
             "Addresses to listen on, separated by spaces; a leading '-' means that the address may \
                  be missing. Empty: no TCP listener.",
         ),
-        nullable(Key::BindSourceAddr, "bind-source-addr")
-            .not_yet("Address that outgoing connections (to a primary, to other nodes) start from."),
+        nullable(Key::BindSourceAddr, "bind-source-addr").works("Address that connections to a primary start from."),
         yes_no(Key::ProtectedMode, "protected-mode", "yes")
             .works("Refuses clients from other hosts while the default user has no password."),
         int(Key::TcpBacklog, "tcp-backlog", 0, INT_MAX, "511").immutable().works(

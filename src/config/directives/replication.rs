@@ -13,33 +13,33 @@ pub(in crate::config) const SECTION: Section = Section {
         list(Key::Replicaof, "replicaof", ListKind::ReplicaOf, "")
             .immutable()
             .alias("slaveof")
-            .not_yet("Host and port of the primary to follow."),
-        nullable(Key::Masterauth, "masterauth").secret().not_yet("Password for the primary."),
-        nullable(Key::Masteruser, "masteruser").secret().not_yet("User name for the primary."),
+            .works("Host and port of the primary to follow."),
+        nullable(Key::Masterauth, "masterauth").secret().works("Password for the primary."),
+        nullable(Key::Masteruser, "masteruser").secret().works("User name for the primary."),
         yes_no(Key::ReplicaServeStaleData, "replica-serve-stale-data", "yes")
             .alias("slave-serve-stale-data")
-            .not_yet("Lets a replica answer reads while it has lost its primary."),
+            .works("Lets a replica answer reads while it has lost its primary."),
         yes_no(Key::ReplicaReadOnly, "replica-read-only", "yes")
             .alias("slave-read-only")
-            .not_yet("Refuses writes by clients on a replica."),
+            .works("Refuses writes by clients on a replica."),
         yes_no(Key::ReplicaLazyFlush, "replica-lazy-flush", "no")
             .alias("slave-lazy-flush")
-            .not_yet("Empties a replica in the background before a full synchronisation."),
+            .no_meaning("Old data goes in the background in any case, when all of the new is there."),
         yes_no(Key::ReplicaIgnoreMaxmemory, "replica-ignore-maxmemory", "yes")
             .alias("slave-ignore-maxmemory")
-            .not_yet("Leaves eviction on a replica to its primary."),
+            .works("Leaves eviction on a replica to its primary."),
         yes_no(Key::ReplicaIgnoreDiskWriteErrors, "replica-ignore-disk-write-errors", "no")
-            .not_yet("Lets a replica go on when it cannot write to disk."),
+            .works("Lets a replica go on when it cannot write to disk."),
         int(Key::ReplicaPriority, "replica-priority", 0, INT_MAX, "100")
             .alias("slave-priority")
-            .not_yet("Rank among replicas at a failover, the lowest first; 0 is never promoted."),
-        yes_no(Key::ReplicaAnnounced, "replica-announced", "yes").not_yet("Lets Sentinel list this replica."),
+            .works("Rank among replicas at a failover, the lowest first; 0 is never promoted."),
+        yes_no(Key::ReplicaAnnounced, "replica-announced", "yes").works("Lets Sentinel list this replica."),
         nullable(Key::ReplicaAnnounceIp, "replica-announce-ip")
             .alias("slave-announce-ip")
-            .not_yet("Address this replica gives to its primary."),
+            .works("Address this replica gives to its primary."),
         int(Key::ReplicaAnnouncePort, "replica-announce-port", 0, 65_535, "0")
             .alias("slave-announce-port")
-            .not_yet("Port this replica gives to its primary; 0 gives its own."),
+            .works("Port this replica gives to its primary; 0 gives its own."),
         yes_no(Key::ReplDisklessSync, "repl-diskless-sync", "yes")
             .works("Sends snapshots to replicas without telling their length, where they understand that; otherwise each is made twice. No file is made in either case."),
         int(Key::ReplDisklessSyncDelay, "repl-diskless-sync-delay", 0, INT_MAX, "5")
@@ -47,7 +47,7 @@ pub(in crate::config) const SECTION: Section = Section {
         int(Key::ReplDisklessSyncMaxReplicas, "repl-diskless-sync-max-replicas", 0, INT_MAX, "0")
             .works("Waiting replicas at which the transfer starts at once; 0 sets no number."),
         choice(Key::ReplDisklessLoad, "repl-diskless-load", &["disabled", "on-empty-db", "swapdb"], "disabled")
-            .not_yet("Whether a replica loads a snapshot straight from the network."),
+            .works("What clients are told while a replica loads a snapshot. New data is always built beside the old, from the network, and takes its place when it is whole: with `disabled` the old data is served while it comes; with `on-empty-db` and `swapdb` clients are told that it loads, unless `swapdb` finds it of the same history."),
         yes_no(Key::ReplDisableTcpNodelay, "repl-disable-tcp-nodelay", "no")
             .works("Sends the stream in fewer, later packets."),
         int(Key::ReplPingReplicaPeriod, "repl-ping-replica-period", 1, INT_MAX, "10")

@@ -23,16 +23,15 @@ pub(in crate::config) const SECTION: Section = Section {
         ),
         nullable(Key::TlsKeyFile, "tls-key-file").volatile().works("Private key of the certificate, in PEM form."),
         nullable(Key::TlsKeyFilePass, "tls-key-file-pass").secret().works("Password of the private key."),
-        nullable(Key::TlsClientCertFile, "tls-client-cert-file").volatile().not_yet(
-            "Certificate for outgoing connections, when it is another one. It is checked when it is set; there are no \
-             such connections yet.",
+        nullable(Key::TlsClientCertFile, "tls-client-cert-file").volatile().works(
+            "Certificate for connections to a primary, when it is another one. It is checked when it is set.",
         ),
         nullable(Key::TlsClientKeyFile, "tls-client-key-file")
             .volatile()
-            .not_yet("Private key for outgoing connections."),
+            .works("Private key for connections to a primary."),
         nullable(Key::TlsClientKeyFilePass, "tls-client-key-file-pass")
             .secret()
-            .not_yet("Password of that private key."),
+            .works("Password of that private key."),
         nullable(Key::TlsDhParamsFile, "tls-dh-params-file").volatile().no_meaning(
             "Parameters for Diffie-Hellman with old versions of TLS. The file is checked and has no effect: keys are \
              exchanged on elliptic curves alone.",
@@ -45,7 +44,7 @@ pub(in crate::config) const SECTION: Section = Section {
             .works("Folder of such certificates. All its files are read when TLS is configured, whatever their names."),
         choice(Key::TlsAuthClients, "tls-auth-clients", &["no", "yes", "optional"], "yes")
             .works("Whether clients must show a certificate."),
-        yes_no(Key::TlsReplication, "tls-replication", "no").not_yet("Uses TLS towards the primary."),
+        yes_no(Key::TlsReplication, "tls-replication", "no").works("Uses TLS towards the primary."),
         yes_no(Key::TlsCluster, "tls-cluster", "no").not_yet("Uses TLS on the bus between nodes."),
         nullable(Key::TlsProtocols, "tls-protocols").works(
             "Versions of TLS that are allowed, both TLSv1.2 and TLSv1.3 when not set. TLSv1 and TLSv1.1 are accepted \

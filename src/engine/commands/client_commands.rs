@@ -27,7 +27,7 @@ pub const COMMANDS: &[Bound<EngineHandler>] = &[
     engine("client|no-touch", no_touch),
 ];
 
-/// The classes CLIENT LIST and CLIENT KILL tell apart. There is no primary yet.
+/// The classes CLIENT LIST and CLIENT KILL tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientType {
     Normal,
@@ -52,6 +52,7 @@ impl ClientType {
     pub(super) fn of(client: &crate::client::Client) -> ClientType {
         match client.flags.contains(ClientFlags::REPLICA) {
             true => ClientType::Replica,
+            false if client.flags.contains(ClientFlags::PRIMARY) => ClientType::Primary,
             false if client.subscriptions.is_some() => ClientType::PubSub,
             false => ClientType::Normal,
         }
@@ -291,6 +292,6 @@ impl Engine {
         let on = self.pause.until > self.now;
         self.pause.all = all || on && self.pause.all;
         self.pause.until = until.max(if on { self.pause.until } else { UnixMs(0) });
-        self.keyspace.expire_mode = crate::keyspace::ExpireMode::HideOnly;
+        self.follow_expire_mode();
     }
 }

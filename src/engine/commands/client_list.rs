@@ -57,6 +57,7 @@ fn letters(client: &Client) -> String {
     let states = [
         ('S', flag(ClientFlags::REPLICA)),
         ('O', flag(ClientFlags::MONITOR)),
+        ('M', flag(ClientFlags::PRIMARY)),
         ('P', client.subscriptions.is_some()),
         ('x', flag(ClientFlags::MULTI)),
         ('b', client.blocked.is_some()),
@@ -83,6 +84,13 @@ fn wire_len(args: Args<'_>) -> usize {
 }
 
 impl Engine {
+    /// A client's line, for the log.
+    pub(crate) fn client_line(&self, index: ClientIndex) -> String {
+        let mut text = Vec::new();
+        self.describe_client(index, None, &mut text);
+        String::from_utf8_lossy(&text).trim_end().to_owned()
+    }
+
     /// Appends a client's line. `running` is the client whose command is running, and its arguments.
     pub(crate) fn describe_client(
         &self,

@@ -40,7 +40,8 @@ fn set(cx: &mut EngineCx<'_>) -> CmdResult {
     let client = cx.client();
     let local_client = client.flags.contains(ClientFlags::UNIX_SOCKET) || client.endpoints.loopback;
     let may_wait = !client.flags.contains(ClientFlags::DENY_BLOCKING);
-    let loading = cx.engine.durability.is_loading();
+    let following = &cx.engine.following;
+    let loading = cx.engine.durability.is_loading() || following.is_loading() || following.is_loading_aside();
     cx.engine.change_config(&pairs, SetAt::Runtime { local_client, loading })?;
     match cx.engine.durability.history_removal.take() {
         Some(removed) if may_wait && cx.engine.durability.log_works() => {

@@ -24,7 +24,7 @@ fn flushall(cx: &mut EngineCx<'_>) -> CmdResult {
         return Ok(Outcome::Done);
     }
     let (index, args) = (cx.client, cx.args);
-    let may_wait = !cx.client().flags.contains(ClientFlags::DENY_BLOCKING);
+    let may_wait = !cx.client().flags.intersects(ClientFlags::DENY_BLOCKING | ClientFlags::PRIMARY);
     if cx.engine.save_after_flush(may_wait) {
         cx.engine.hold(index, BlockedOn::Save, args);
         cx.engine.durability.save_waiters.push(SaveWaiter { client: index, wants_result: false });

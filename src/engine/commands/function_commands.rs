@@ -63,6 +63,24 @@ impl Engine {
         self.scripting.host.borrow_mut().libraries.add(library, replace).map_err(text)
     }
 
+    /// Builds libraries from their code, beside those there are. Errors: a sentence for the log.
+    pub(crate) fn build_libraries(&self, codes: &[Vec<u8>]) -> Result<Libraries, String> {
+        let text = |error: Vec<u8>| String::from_utf8_lossy(&error).into_owned();
+        let mut libraries = Libraries::default();
+        for code in codes {
+            let library = self.build_library(code, None).map_err(text)?;
+            libraries.add(library, false).map_err(text)?;
+        }
+        Ok(libraries)
+    }
+
+    /// Puts other libraries in place of those there are.
+    pub(crate) fn replace_libraries(&mut self, libraries: Libraries) {
+        let mut host = self.scripting.host.borrow_mut();
+        host.libraries = libraries;
+        host.forget_dropped();
+    }
+
     /// Forgets all libraries, before those of a file are loaded.
     pub(crate) fn forget_libraries(&mut self) {
         self.scripting.host.borrow_mut().libraries = Libraries::default();
@@ -88,7 +106,7 @@ fn function_load(cx: &mut EngineCx<'_>) -> CmdResult {
         return Err(as_error([b"Library '", &name[..], b"' already exists"].concat()));
     }
     // What is in a log was loaded in time once.
-    let obeyed = cx.client().flags.contains(crate::client::ClientFlags::LOADER);
+    let obeyed = cx.client().flags.intersects(crate::client::ClientFlags::OBEYED);
     if cx.engine.scripting.is_running() {
         return Err(INTERPRETER_IN_USE);
     }

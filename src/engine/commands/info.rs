@@ -5,6 +5,7 @@
 //! figure that is true: zero. Where to add a field: the file of its section, below `info/`.
 
 mod figures;
+mod following;
 mod memory;
 mod persistence;
 mod server;
@@ -54,6 +55,7 @@ const SECTIONS: [Section; 13] = [
 ];
 
 fn info(cx: &mut EngineCx<'_>) -> CmdResult {
+    cx.engine.pass_stream_on();
     let text = text(cx.engine, cx.args);
     cx.reply().verbatim(b"txt", text.as_bytes());
     Ok(Outcome::Done)

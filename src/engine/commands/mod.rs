@@ -11,6 +11,7 @@ pub mod config_commands;
 pub mod connection;
 pub mod debug;
 pub mod flush;
+pub mod following_commands;
 pub mod function_commands;
 pub mod info;
 pub mod latency;
@@ -28,7 +29,7 @@ use super::context::EngineHandler;
 use crate::command::{Args, Bound};
 
 /// All tables of engine commands.
-pub const ALL: [&[Bound<EngineHandler>]; 20] = [
+pub const ALL: [&[Bound<EngineHandler>]; 21] = [
     acl_commands::COMMANDS,
     client_commands::COMMANDS,
     cluster_commands::COMMANDS,
@@ -37,6 +38,7 @@ pub const ALL: [&[Bound<EngineHandler>]; 20] = [
     connection::COMMANDS,
     debug::COMMANDS,
     flush::COMMANDS,
+    following_commands::COMMANDS,
     function_commands::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,

@@ -20,7 +20,14 @@ fn psync(cx: &mut EngineCx<'_>) -> CmdResult {
     if args.len() > 3 && args.is(3, "FAILOVER") && !cx.client().flags.contains(ClientFlags::REPLICA) {
         let name = String::from_utf8_lossy(args.at(1));
         tracing::warn!("Failover request received for replid {name}.");
-        return Err(CommandError::fixed("ERR PSYNC FAILOVER can't be sent to a master."));
+        if !cx.engine.following.is_replica() {
+            return Err(CommandError::fixed("ERR PSYNC FAILOVER can't be sent to a master."));
+        }
+        if !cx.engine.history.id.is(args.at(1)) {
+            return Err(CommandError::fixed("ERR PSYNC FAILOVER replid must match my replid."));
+        }
+        cx.engine.stop_following();
+        tracing::info!("MASTER MODE enabled (failover request from '{}')", cx.engine.client_line(cx.client));
     }
     begin(cx, |cx| match parse_i64(args.at(2)) {
         Some(position) => Ok(Asked::Psync(args.at(1), position)),
@@ -44,7 +51,12 @@ fn begin<'a>(
         // It has asked before, and is answered once.
         return Ok(Outcome::Done);
     }
-    if client.output_bytes() > 0 {
+    let pending = client.output_bytes() > 0;
+    if cx.engine.following.is_replica() && !cx.engine.following.is_connected() {
+        return Err(CommandError::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));
+    }
+    let client = cx.client();
+    if pending {
         return Err(CommandError::fixed("ERR SYNC and PSYNC are invalid with pending output"));
     }
     let id = client.id;
@@ -89,7 +101,11 @@ fn replconf(cx: &mut EngineCx<'_>) -> CmdResult {
                 acknowledge(cx, args, at);
                 return Ok(Outcome::Done);
             }
-            _ if args.is(at, "GETACK") => return Ok(Outcome::Done),
+            _ if args.is(at, "GETACK") => {
+                // Written when nothing of this request's reply is taken back any more.
+                cx.engine.following.ack_due = cx.engine.is_primary(cx.client);
+                return Ok(Outcome::Done);
+            }
             _ if args.is(at, "RDB-ONLY") => {
                 announced.only_snapshot = match number()? {
                     0 => false,

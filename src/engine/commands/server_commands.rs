@@ -1,4 +1,4 @@
-//! TIME, ROLE, WAIT, WAITAOF, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
+//! TIME, WAIT, WAITAOF, LOLWUT, MONITOR, SLOWLOG, MODULE LIST, SHUTDOWN, DBSIZE's kin of the server.
 
 use crate::client::{BlockedOn, ClientFlags};
 use crate::command::{Bound, CmdResult, CommandError, Outcome};
@@ -8,7 +8,6 @@ use crate::engine::{Ask, ShutdownHow};
 /// The table.
 pub const COMMANDS: &[Bound<EngineHandler>] = &[
     engine("time", time),
-    engine("role", role),
     engine("wait", wait),
     engine("waitaof", waitaof),
     engine("lolwut", lolwut),
@@ -31,32 +30,14 @@ fn time(cx: &mut EngineCx<'_>) -> CmdResult {
     Ok(Outcome::Done)
 }
 
-fn role(cx: &mut EngineCx<'_>) -> CmdResult {
-    let engine = &*cx.engine;
-    let online = engine.replicas.iter().filter(|replica| replica.is_online());
-    let replicas: Vec<_> = online
-        .filter_map(|replica| {
-            let index = engine.client_by_id(replica.client)?;
-            Some((engine.replica_address(index, &replica.announced), replica.announced.port, replica.acked))
-        })
-        .collect();
-    let offset = engine.history_offset();
-    let reply = cx.reply();
-    reply.array(3);
-    reply.bulk(b"master");
-    reply.integer(offset as i64);
-    reply.array(replicas.len());
-    for (address, port, acked) in replicas {
-        reply.array(3);
-        reply.bulk(address.as_bytes());
-        reply.bulk(port.to_string().as_bytes());
-        reply.bulk_int(acked as i64);
-    }
-    Ok(Outcome::Done)
-}
-
 /// Waits until so many replicas have acknowledged the client's last change, which all of them are asked for.
 fn wait(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.engine.following.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is \
+             configured to be writable (which is not the default) writes to replicas are just local and are not propagated.",
+        ));
+    }
     let replicas = cx.integer(1)?;
     let timeout = timeout_ms(cx, 2)?;
     let (index, args, id) = (cx.client, cx.args, cx.client().id);
@@ -80,6 +61,12 @@ fn timeout_ms(cx: &EngineCx<'_>, at: usize) -> Result<i64, CommandError> {
 
 /// Waits until this server's log is durable behind the client's last change, and those of so many replicas.
 fn waitaof(cx: &mut EngineCx<'_>) -> CmdResult {
+    if cx.engine.following.is_replica() {
+        return Err(CommandError::fixed(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and \
+             are not propagated.",
+        ));
+    }
     let local = match cx.integer(1)? {
         0 => false,
         1 => true,

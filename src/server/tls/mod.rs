@@ -12,7 +12,7 @@ pub mod settings;
 mod stream;
 mod verify;
 
-pub use stream::{TlsStream, serve, split};
+pub use stream::{TlsStream, connect, serve, split};
 
 /// How long a handshake may take before the connection is closed.
 pub const HANDSHAKE_SECONDS: u64 = 60;

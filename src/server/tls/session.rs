@@ -4,9 +4,11 @@
 //! plaintext comes out in order and each byte once, also what stood before an error; `sealed` is not called while
 //! records wait (`is_flushed`); what a session keeps of a peer is bounded by one handshake message.
 
-use rustls::server::UnbufferedServerConnection;
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{Error, InvalidMessage, ServerConfig};
+use rustls::{ClientConfig, Error, InvalidMessage, ServerConfig};
 use std::sync::Arc;
 
 /// Most plaintext that is sealed at once: four records.
@@ -17,9 +19,10 @@ const SEALED_ROOM: usize = SEALED_BYTES + 4096;
 pub const MOST_KEPT: usize = 80 * 1024;
 
 /// Where a session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
     /// The peers agree on keys.
+    #[default]
     Handshake,
     /// Data flows.
     Open,
@@ -27,9 +30,139 @@ pub enum Stage {
     Ended,
 }
 
+/// Either side of a session, as the library has it.
+trait Side {
+    /// What the library keeps of this side alone.
+    type Data;
+    /// Goes on with what has come.
+    fn process<'c, 'i>(&'c mut self, records: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+}
+
+impl Side for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn process<'c, 'i>(&'c mut self, records: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, ServerConnectionData> {
+        self.process_tls_records(records)
+    }
+}
+
+impl Side for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn process<'c, 'i>(&'c mut self, records: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, ClientConnectionData> {
+        self.process_tls_records(records)
+    }
+}
+
+/// Which side this server is.
+enum Connection {
+    /// It was connected to.
+    Server(UnbufferedServerConnection),
+    /// It connected to another server.
+    Client(UnbufferedClientConnection),
+}
+
 /// One session.
 pub struct Session {
-    connection: UnbufferedServerConnection,
+    connection: Connection,
+    state: State,
+}
+
+/// Does something with a session's connection, whichever side it is.
+macro_rules! with_side {
+    ($session:expr, $connection:ident => $act:expr) => {
+        match &mut $session.connection {
+            Connection::Server($connection) => $act,
+            Connection::Client($connection) => $act,
+        }
+    };
+}
+
+impl Session {
+    /// A session that begins with somebody who has connected. Errors: the settings do not allow one.
+    pub fn new(settings: Arc<ServerConfig>) -> Result<Session, Error> {
+        Ok(Session {
+            connection: Connection::Server(UnbufferedServerConnection::new(settings)?),
+            state: State::default(),
+        })
+    }
+
+    /// A session that begins with a server that was connected to. Its name is not looked at, and not told.
+    pub fn to_server(settings: Arc<ClientConfig>) -> Result<Session, Error> {
+        let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0, 0, 0, 0])));
+        let connection = Connection::Client(UnbufferedClientConnection::new(settings, name)?);
+        let mut session = Session { connection, state: State::default() };
+        // It speaks first.
+        session.received(&mut [], &mut |_| {})?;
+        Ok(session)
+    }
+
+    /// Where it stands.
+    pub fn stage(&self) -> Stage {
+        self.state.stage
+    }
+
+    /// Whether nothing more can be read.
+    pub fn has_ended(&self) -> bool {
+        self.state.stage == Stage::Ended || self.state.failed
+    }
+
+    /// What is kept of the last read and comes before the next one.
+    pub fn kept(&self) -> &[u8] {
+        &self.state.kept
+    }
+
+    /// Takes what was read, behind what was kept, and gives the plaintext to `sink`.
+    ///
+    /// # Errors
+    /// What the peer did wrong. The alert that says so is among the records to be sent.
+    pub fn received(&mut self, bytes: &mut [u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+        with_side!(self, connection => self.state.received(connection, bytes, sink))
+    }
+
+    /// Whether all records are sent.
+    pub fn is_flushed(&self) -> bool {
+        self.state.outgoing.is_empty()
+    }
+
+    /// Whether replies are among the records to be sent.
+    pub fn stands_for_plaintext(&self) -> bool {
+        self.state.plain > 0
+    }
+
+    /// The records to be sent.
+    pub fn unsent(&self) -> &[u8] {
+        &self.state.outgoing[self.state.sent..]
+    }
+
+    /// Some of them were sent; how many bytes of plaintext have gone out with the last of them.
+    pub fn sent(&mut self, bytes: usize) -> usize {
+        self.state.sent(bytes)
+    }
+
+    /// Seals the front of some plaintext into `room`; how many of its bytes, and the length of the records.
+    ///
+    /// # Errors
+    /// The session cannot be written to, or not any more.
+    pub fn seal(&mut self, plain: &[u8], room: &mut Vec<u8>) -> Result<(usize, usize), Error> {
+        with_side!(self, connection => self.state.seal(connection, plain, room))
+    }
+
+    /// Keeps records that the socket has not taken, which stand for so much plaintext.
+    pub fn keep_unsent(&mut self, records: &[u8], plain: usize) {
+        self.state.outgoing.extend_from_slice(records);
+        self.state.plain += plain;
+    }
+
+    /// The records that tell the peer that nothing more comes; empty when none may be sent.
+    pub fn farewell(&mut self) -> Vec<u8> {
+        with_side!(self, connection => self.state.farewell(connection))
+    }
+}
+
+/// What is known of a session beside the library's own.
+#[derive(Default)]
+struct State {
     stage: Stage,
     /// After an error the library is not asked again: what it would look at is not kept.
     failed: bool,
@@ -43,43 +176,16 @@ pub struct Session {
     plain: usize,
 }
 
-impl Session {
-    /// A session that begins. Errors: the settings do not allow one.
-    pub fn new(settings: Arc<ServerConfig>) -> Result<Session, Error> {
-        Ok(Session {
-            connection: UnbufferedServerConnection::new(settings)?,
-            stage: Stage::Handshake,
-            failed: false,
-            kept: Vec::new(),
-            outgoing: Vec::new(),
-            sent: 0,
-            plain: 0,
-        })
-    }
-
-    /// Where it stands.
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
-    /// Whether nothing more can be read.
-    pub fn has_ended(&self) -> bool {
-        self.stage == Stage::Ended || self.failed
-    }
-
-    /// What is kept of the last read and comes before the next one.
-    pub fn kept(&self) -> &[u8] {
-        &self.kept
-    }
-
-    /// Takes what was read, behind what was kept, and gives the plaintext to `sink`.
-    ///
-    /// # Errors
-    /// What the peer did wrong. The alert that says so is among the records to be sent.
-    pub fn received(&mut self, bytes: &mut [u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+impl State {
+    fn received(
+        &mut self,
+        connection: &mut impl Side,
+        bytes: &mut [u8],
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
         let mut at = 0;
         let result = loop {
-            let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(&mut bytes[at..]);
+            let UnbufferedStatus { mut discard, state } = connection.process(&mut bytes[at..]);
             let mut more = true;
             let state = match state {
                 Ok(state) => state,
@@ -115,7 +221,7 @@ impl Session {
         };
         if let Err(error) = result {
             self.failed = true;
-            self.collect_alert(&error, &mut bytes[at..]);
+            self.collect_alert(connection, &error, &mut bytes[at..]);
             return Err(error);
         }
         self.kept.clear();
@@ -130,33 +236,17 @@ impl Session {
     }
 
     /// After an error: the alert for the peer. One that speaks no TLS would take it for a reply, and gets none.
-    fn collect_alert(&mut self, error: &Error, rest: &mut [u8]) {
+    fn collect_alert(&mut self, connection: &mut impl Side, error: &Error, rest: &mut [u8]) {
         let no_tls = [InvalidMessage::InvalidContentType, InvalidMessage::UnknownProtocolVersion].map(Error::from);
         if self.stage == Stage::Handshake && no_tls.contains(error) {
             return;
         }
-        if let Ok(ConnectionState::EncodeTlsData(mut data)) = self.connection.process_tls_records(rest).state {
+        if let Ok(ConnectionState::EncodeTlsData(mut data)) = connection.process(rest).state {
             append(&mut self.outgoing, |room| data.encode(room).ok());
         }
     }
 
-    /// Whether all records are sent.
-    pub fn is_flushed(&self) -> bool {
-        self.outgoing.is_empty()
-    }
-
-    /// Whether replies are among the records to be sent.
-    pub fn stands_for_plaintext(&self) -> bool {
-        self.plain > 0
-    }
-
-    /// The records to be sent.
-    pub fn unsent(&self) -> &[u8] {
-        &self.outgoing[self.sent..]
-    }
-
-    /// Some of them were sent; how many bytes of plaintext have gone out with the last of them.
-    pub fn sent(&mut self, bytes: usize) -> usize {
+    fn sent(&mut self, bytes: usize) -> usize {
         self.sent += bytes;
         if self.sent < self.outgoing.len() {
             return 0;
@@ -166,11 +256,7 @@ impl Session {
         std::mem::take(&mut self.plain)
     }
 
-    /// Seals the front of some plaintext into `room`; how many of its bytes, and the length of the records.
-    ///
-    /// # Errors
-    /// The session cannot be written to, or not any more.
-    pub fn seal(&mut self, plain: &[u8], room: &mut Vec<u8>) -> Result<(usize, usize), Error> {
+    fn seal(&mut self, connection: &mut impl Side, plain: &[u8], room: &mut Vec<u8>) -> Result<(usize, usize), Error> {
         if self.failed {
             return Err(Error::General("the session has ended".into()));
         }
@@ -180,7 +266,7 @@ impl Session {
         }
         // A session that waits for the rest of a record must see what it has of it each time.
         let mut kept = std::mem::take(&mut self.kept);
-        let sealed = match self.connection.process_tls_records(&mut kept).state {
+        let sealed = match connection.process(&mut kept).state {
             Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                 traffic.encrypt(plain, room).map_err(|error| Error::General(format!("cannot seal a record: {error}")))
             }
@@ -192,7 +278,7 @@ impl Session {
         // Sealing may have changed the keys: the message that says so goes out before the records under the new ones.
         let mut before = Vec::new();
         loop {
-            match self.connection.process_tls_records(&mut kept).state {
+            match connection.process(&mut kept).state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => append(&mut before, |room| data.encode(room).ok()),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 _ => break,
@@ -207,19 +293,11 @@ impl Session {
         Ok((plain.len(), len))
     }
 
-    /// Keeps records that the socket has not taken, which stand for so much plaintext.
-    pub fn keep_unsent(&mut self, records: &[u8], plain: usize) {
-        self.outgoing.extend_from_slice(records);
-        self.plain += plain;
-    }
-
-    /// The records that tell the peer that nothing more comes; empty when none may be sent.
-    pub fn farewell(&mut self) -> Vec<u8> {
+    fn farewell(&mut self, connection: &mut impl Side) -> Vec<u8> {
         let mut records = Vec::new();
-        if self.is_flushed() && !self.failed {
+        if self.outgoing.is_empty() && !self.failed {
             let mut kept = std::mem::take(&mut self.kept);
-            if let Ok(ConnectionState::WriteTraffic(mut traffic)) = self.connection.process_tls_records(&mut kept).state
-            {
+            if let Ok(ConnectionState::WriteTraffic(mut traffic)) = connection.process(&mut kept).state {
                 append(&mut records, |room| traffic.queue_close_notify(room).ok());
             }
         }

@@ -2,13 +2,13 @@
 //! file leaves what was before.
 
 use super::cache::SessionCache;
-use super::verify::ClientCertificates;
+use super::verify::{ClientCertificates, ServerCertificates};
 use super::{ciphers, keys};
 use crate::config::{Config, Key};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{Error, InconsistentKeys, ServerConfig, SupportedProtocolVersion, version};
+use rustls::{ClientConfig, Error, InconsistentKeys, ServerConfig, SupportedProtocolVersion, version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +100,29 @@ pub fn build(config: &Config) -> Result<Arc<ServerConfig>, String> {
         settings.session_storage = Arc::new(NoServerSessionStorage {});
         settings.send_tls13_tickets = 0;
     }
+    Ok(Arc::new(settings))
+}
+
+/// Settings for connections to other servers (`tls-replication`). Errors: a line for the log.
+pub fn client(config: &Config) -> Result<Arc<ClientConfig>, String> {
+    let versions = protocols(&text(config, Key::TlsProtocols))?;
+    let provider = Arc::new(provider(config)?);
+    let own = !config.string(Key::TlsClientCertFile).is_empty() && !config.string(Key::TlsClientKeyFile).is_empty();
+    let certified = match own {
+        true => {
+            let (cert, key, pass) = (Key::TlsClientCertFile, Key::TlsClientKeyFile, Key::TlsClientKeyFilePass);
+            certified_key(config, cert, key, pass, &provider)?
+        }
+        false => certified_key(config, Key::TlsCertFile, Key::TlsKeyFile, Key::TlsKeyFilePass, &provider)?,
+    };
+    let authorities = keys::authorities(&text(config, Key::TlsCaCertFile), &text(config, Key::TlsCaCertDir))?;
+    let verifier = Arc::new(ServerCertificates::new(authorities, &provider));
+    let settings = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions)
+        .map_err(|error| format!("Failed to configure TLS: {error}"))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     Ok(Arc::new(settings))
 }
 

@@ -154,6 +154,66 @@ pub fn split(socket: TcpStream, settings: std::sync::Arc<rustls::ServerConfig>) 
     Some((incoming, Stream::Tls(Rc::new(TlsStream { half, session: RefCell::new(session) }))))
 }
 
+/// The two halves of a connection to another server, once both sides have agreed on keys; with what has come behind that.
+pub async fn connect(
+    socket: TcpStream,
+    settings: std::sync::Arc<rustls::ClientConfig>,
+) -> io::Result<(OwnedReadHalf, Rc<TlsStream>, Vec<u8>)> {
+    let session = Session::to_server(settings).map_err(io::Error::other)?;
+    let (mut incoming, half) = socket.into_split();
+    let tls = Rc::new(TlsStream { half, session: RefCell::new(session) });
+    let mut plain = Vec::new();
+    let handshake = async {
+        tls.flush_handshake().await?;
+        while tls.stage() == Stage::Handshake {
+            tls.read_plain(&mut incoming, &mut plain).await?;
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS), handshake).await {
+        Ok(done) => done.map(|()| (incoming, tls, plain)),
+        Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "the handshake took too long")),
+    }
+}
+
+impl TlsStream {
+    /// Reads once and appends the plaintext. Errors: also the end of the connection.
+    pub async fn read_plain(&self, incoming: &mut OwnedReadHalf, into: &mut Vec<u8>) -> io::Result<()> {
+        let lost = || io::Error::new(ErrorKind::UnexpectedEof, "connection lost");
+        let mut records = self.session.borrow().kept().to_vec();
+        let kept = records.len();
+        records.resize(kept + RECORD_BYTES, 0);
+        let mut buffer = ReadBuf::new(&mut records[kept..]);
+        poll_fn(|cx| Pin::new(&mut *incoming).poll_read(cx, &mut buffer)).await?;
+        let read = buffer.filled().len();
+        if read == 0 || self.session.borrow().has_ended() {
+            return Err(lost());
+        }
+        records.truncate(kept + read);
+        let received = self.session.borrow_mut().received(&mut records, &mut |plain| into.extend_from_slice(plain));
+        // The other side is told what was wrong, if it can be.
+        self.flush_handshake().await?;
+        received.map_err(io::Error::other)
+    }
+
+    /// Sends all of it.
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.half.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &TcpStream {
+        self.half.as_ref()
+    }
+}
+
 /// Reads a connection until it ends, the handshake first.
 pub async fn serve(rim: Rc<Rim>, index: ClientIndex, id: ClientId, mut incoming: OwnedReadHalf, tls: Rc<TlsStream>) {
     let handshake = async {

@@ -1,15 +1,17 @@
-//! Clients' certificates: whether an authority of the configuration stands behind one (`tls-auth-clients`).
+//! Certificates of clients, and of primaries: whether an authority of the configuration stands behind one (`tls-auth-clients`,
+//! `tls-replication`).
 //!
 //! The library's verifier decides. Beside it stand two cases that OpenSSL accepts and it does not: a certificate of
 //! X.509 version 1 that one of the authorities has signed itself (what `openssl x509 -req` makes without extensions),
 //! and a certificate that is itself configured as an authority. In both its dates are checked, and the client must
 //! prove in the handshake that it holds the key, as ever. Names are not looked at.
 
-use rustls::client::danger::HandshakeSignatureValid;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 use webpki::RawPublicKeyEntity;
@@ -162,6 +164,63 @@ impl ClientCertificates {
             return Err(Error::InvalidCertificate(CertificateError::BadSignature));
         }
         self.verify_signature(message, cert, dss)
+    }
+}
+
+/// Checks certificates of servers that are connected to.
+#[derive(Debug)]
+pub struct ServerCertificates {
+    roots: RootCertStore,
+    beside: ClientCertificates,
+}
+
+impl ServerCertificates {
+    /// A check by these authorities.
+    pub fn new(authorities: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> ServerCertificates {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities.iter().cloned());
+        ServerCertificates { roots, beside: ClientCertificates::new(authorities, true, provider) }
+    }
+}
+
+impl ServerCertVerifier for ServerCertificates {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let algorithms = self.beside.algorithms.all;
+        let checked = ParsedCertificate::try_from(end_entity).and_then(|certificate| {
+            verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)
+        });
+        checked
+            .or_else(|error| self.beside.is_accepted_beside(end_entity, now).ok_or(error))
+            .map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.beside.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.beside.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.beside.supported_verify_schemes()
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
     let rewriting_s = if files.rewrite.is_some() { seconds_since(files.rewrite_began_at) } else { -1 };
     out.section("Persistence");
     out.fields(&[
-        ("loading", &(files.is_loading() as u8)),
-        ("async_loading", &0),
+        ("loading", &((files.is_loading() || engine.following.is_loading()) as u8)),
+        ("async_loading", &(engine.following.is_loading_aside() as u8)),
         ("current_cow_peak", &if files.writes_snapshot() { engine.peak_held_memory() } else { 0 }),
         ("current_cow_size", &engine.held_memory()),
         ("current_cow_size_age", &0),
@@ -64,6 +64,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
             ("loading_eta_seconds", &eta_s),
         ]);
     }
+    super::following::loading(engine, out);
     if let Some(log) = &files.log {
         let syncs = engine.sync_policy() != Policy::Never && log.appended_offset() > log.durable_offset();
         out.fields(&[
@@ -79,7 +80,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut InfoWriter) {
 
 pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
     out.section("Replication");
-    out.field("role", "master");
+    super::following::role(engine, out);
     out.field("connected_slaves", engine.replicas.len());
     if let Some(count) = engine.options.replicas_in_step {
         out.field("min_slaves_good_slaves", count);
@@ -98,7 +99,7 @@ pub(super) fn replication(engine: &Engine, out: &mut InfoWriter) {
     let history = &engine.history;
     let (second, until) = history.second.map_or((ReplicationId::NONE, -1), |(id, until)| (id, until as i64));
     out.fields(&[
-        ("master_failover_state", &"no-failover"),
+        ("master_failover_state", &engine.failover.name()),
         ("master_replid", &history.id),
         ("master_replid2", &second),
         ("master_repl_offset", &engine.history_offset()),

@@ -18,7 +18,7 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
         ("instantaneous_ops_per_sec", &rates.commands()),
         ("total_net_input_bytes", &stats.net_in),
         ("total_net_output_bytes", &stats.net_out),
-        ("total_net_repl_input_bytes", &0),
+        ("total_net_repl_input_bytes", &stats.net_replication_in),
         ("total_net_repl_output_bytes", &stats.net_out_to_replicas),
         ("instantaneous_input_kbps", &kib(rates.bytes_in())),
         ("instantaneous_output_kbps", &kib(rates.bytes_out())),
@@ -47,10 +47,11 @@ pub(super) fn stats(engine: &Engine, out: &mut InfoWriter) {
     out.field("migrate_cached_sockets", engine.migrations.cached_sockets);
     absent(out);
     out.fields(&[
+        ("slave_expires_tracked_keys", &engine.following.own_timed.len()),
         ("tracking_total_keys", &engine.tracking.keys()),
         ("tracking_total_items", &engine.tracking.items()),
         ("tracking_total_prefixes", &engine.tracking.prefixes()),
-        ("unexpected_error_replies", &0),
+        ("unexpected_error_replies", &stats.unexpected_error_replies),
         ("total_error_replies", &stats.errors),
         ("dump_payload_sanitizations", &0),
         ("total_reads_processed", &stats.reads_processed),
@@ -73,7 +74,6 @@ fn absent(out: &mut InfoWriter) {
     for name in [
         "latest_fork_usec",
         "total_forks",
-        "slave_expires_tracked_keys",
         "active_defrag_hits",
         "active_defrag_misses",
         "active_defrag_key_hits",

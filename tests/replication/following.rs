@@ -84,6 +84,9 @@ fn a_replica_of_redis_server_becomes_equal_however_the_snapshot_comes_and_is_loa
                 field(&mut replica, "master_link_status") == "up"
             });
             write_some(&mut c, round);
+            // Or else it goes whenever the primary comes across it.
+            c.is("SELECT 0", "+OK");
+            c.is("EXISTS volatile", ":0");
             equal(&mut c, &mut replica);
             assert!(replica.call("FUNCTION LIST").to_string().contains("\"lib\""));
         }
@@ -273,6 +276,6 @@ fn a_replica_follows_over_tls() {
     // A server whose certificate no authority of ours has signed is not believed.
     let other = crate::tls::TlsServer::with(&["--tls-auth-clients", "no"]);
     replica.is(&format!("REPLICAOF 127.0.0.1 {}", other.port), "+OK");
-    eventually("it is refused", || s.log().contains("invalid peer certificate: UnknownIssuer"));
+    eventually("it is refused", || s.log().contains("invalid peer certificate"));
     replica.is("DBSIZE", &format!(":{}", c.call("DBSIZE").int()));
 }

@@ -26,6 +26,9 @@ use std::sync::atomic::Ordering;
 /// So long after one attempt failed the next one waits for the second to be over, rather than being made at once.
 const REST_MS: i64 = 1000;
 
+/// A gap between two looks at the link that is longer than this means that the loop stood still.
+const STANDSTILL_MS: i64 = 2000;
+
 /// A primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Primary {
@@ -138,6 +141,8 @@ pub struct Following {
     passed: Vec<u8>,
     /// When an attempt was last made at once after another one failed.
     hurried_at: UnixMs,
+    /// When the link was last looked after.
+    looked_at: UnixMs,
 }
 
 impl Following {
@@ -334,6 +339,11 @@ impl Engine {
         if !self.following.is_replica() {
             return;
         }
+        if self.now.0 - self.following.looked_at.0 > STANDSTILL_MS {
+            // Whoever stood still (a script, DEBUG SLEEP) has not listened.
+            self.following.heard_at = self.now;
+        }
+        self.following.looked_at = self.now;
         let silent_s = (self.now.0 - self.following.heard_at.0) / 1000;
         let overdue = silent_s > self.config.integer(Key::ReplTimeout);
         match self.following.state {
@@ -350,12 +360,9 @@ impl Engine {
                 self.cancel_link();
                 self.try_again(true);
             }
-            LinkState::Connected => {
-                let heard_at = self.following.client.map_or(self.now, |index| self.clients[index].active_at);
-                if (self.now.0 - heard_at.0) / 1000 > self.config.integer(Key::ReplTimeout) {
-                    tracing::warn!("MASTER timeout: no data nor PING received...");
-                    self.drop_primary();
-                }
+            LinkState::Connected if overdue => {
+                tracing::warn!("MASTER timeout: no data nor PING received...");
+                self.drop_primary();
             }
             _ => {}
         }
@@ -659,6 +666,7 @@ impl Engine {
             ClientFlags::PRIMARY | ClientFlags::LOGGED_IN | ClientFlags::AUTHENTICATED | ClientFlags::UNRESTRICTED;
         client.db = db.unwrap_or(DbIndex(0));
         self.following.client = Some(index);
+        self.following.heard_at = self.now;
         self.following.state = LinkState::Connected;
         self.following.down_since = UnixMs(0);
         self.following.broken = false;

@@ -47,6 +47,10 @@ impl Engine {
     pub fn received(&mut self, index: ClientIndex, bytes: usize) {
         self.clients[index].net_in += bytes as u64;
         self.stats.net_in += bytes as u64;
+        if self.is_primary(index) {
+            self.following.heard_at = self.now;
+            self.stats.net_replication_in += bytes as u64;
+        }
         self.stats.reads_processed += 1;
     }
 

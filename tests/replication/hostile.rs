@@ -251,3 +251,16 @@ fn a_primary_that_falls_silent_is_left() {
     let p = primary(&["--repl-ping-replica-period", "1"]);
     follow(&mut c, p.port());
 }
+
+#[test]
+fn a_replica_that_stood_still_itself_does_not_blame_its_primary() {
+    let p = primary(&["--repl-ping-replica-period", "1"]);
+    let (victim, mut c) = Victim::new(&["--repl-timeout", "1"]);
+    follow(&mut c, p.port());
+    c.is("DEBUG SLEEP 2.6", "+OK");
+    let mut primary = p.connect();
+    primary.is("SET key 1", "+OK");
+    primary.is("WAIT 1 0", ":1");
+    assert_eq!((victim.lines("MASTER timeout"), figure(&mut primary, "sync_full")), (0, 1));
+    assert_eq!(figure(&mut primary, "sync_partial_ok"), 0);
+}

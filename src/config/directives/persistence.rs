@@ -24,8 +24,7 @@ pub(in crate::config) const SECTION: Section = Section {
         int(Key::RdbKeySaveDelay, "rdb-key-save-delay", INT_MIN, INT_MAX, "0")
             .hidden()
             .works("Microseconds to wait after each key saved, for tests."),
-        yes_no(Key::RdbDelSyncFiles, "rdb-del-sync-files", "no")
-            .not_yet("Removes snapshot files that were only made for replication."),
+        yes_no(Key::RdbDelSyncFiles, "rdb-del-sync-files", "no").no_meaning("No file is made for replication."),
         yes_no(Key::StopWritesOnBgsaveError, "stop-writes-on-bgsave-error", "yes")
             .works("Refuses writes while the last snapshot failed."),
         int(Key::KeyLoadDelay, "key-load-delay", INT_MIN, INT_MAX, "0")

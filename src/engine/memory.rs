@@ -22,7 +22,8 @@ impl Engine {
     /// Bytes of output for replicas, which do not count against `maxmemory`: evicting keys would only add to them.
     pub fn memory_not_counted(&self) -> usize {
         if self.replicas.is_empty() {
-            return 0;
+            // What was kept for those that have left is freed bit by bit.
+            return self.history.kept_bytes();
         }
         let indices = self.replicas.iter().filter_map(|replica| self.client_by_id(replica.client));
         indices.map(|index| self.clients[index].out.capacity()).sum::<usize>() + self.history.kept_bytes()

@@ -547,8 +547,14 @@ impl Engine {
             client.out.clear();
             return;
         }
+        // What a replica holds does not count against `maxmemory`; in another's hands it would.
+        let passes_on = !client.flags.contains(ClientFlags::REPLICA);
         let mut buffer = client.out.take();
-        if self.spare_buffers.len() < MOST_SPARES && buffer.capacity() <= LARGEST_SPARE_BYTES && buffer.capacity() > 0 {
+        if passes_on
+            && self.spare_buffers.len() < MOST_SPARES
+            && buffer.capacity() <= LARGEST_SPARE_BYTES
+            && buffer.capacity() > 0
+        {
             buffer.clear();
             self.spare_buffers.push(buffer);
         }

@@ -64,7 +64,8 @@ impl MemoryFigures {
             some.map(|client| client.memory_bytes()).sum::<usize>()
         };
         let clients = of_clients(false);
-        let replicas = of_clients(true) + engine.history.kept_bytes();
+        let kept = if engine.replicas.is_empty() { 0 } else { engine.history.kept_bytes() };
+        let replicas = of_clients(true) + kept;
         let databases: Vec<DatabaseFigures> = (0..engine.keyspace.databases() as u32)
             .map(|index| (index, engine.keyspace.table(DbIndex(index))))
             .filter(|(_, table)| !table.is_empty())
@@ -77,7 +78,7 @@ impl MemoryFigures {
         let tables: usize = databases.iter().map(|db| db.table_bytes + db.deadline_bytes).sum();
         let host = engine.scripting.host.borrow();
         let (scripts, libraries) = (host.cache_bytes(), host.libraries.bytes());
-        let backlog = engine.history.alloc_bytes() - engine.history.kept_bytes();
+        let backlog = engine.history.alloc_bytes() - kept;
         let overhead = engine.startup_memory + clients + replicas + backlog + tables + scripts + libraries;
         MemoryFigures {
             used,

@@ -26,6 +26,7 @@ pub mod migration;
 pub mod monitor;
 mod names;
 mod own_deadlines;
+pub mod primary_stream;
 pub mod propagate;
 mod replica_stream;
 pub mod replicas;

@@ -11,6 +11,7 @@ use super::{Notify, Slot, key_rest};
 use crate::keyspace::AccessClock;
 use crate::object::Object;
 use crate::rdb::{Block, Item, LoadOptions, Reader, Record, Source};
+use crate::structs::process::step_aside;
 use crate::structs::table::{Table, hash};
 use std::io;
 use std::sync::Arc;
@@ -78,6 +79,8 @@ impl Arrival {
         let outcome = Slot::new();
         let (place, shared) = (outcome.clone(), progress.clone());
         std::thread::Builder::new().name("arrival".into()).spawn(move || {
+            // Clients are served meanwhile.
+            step_aside();
             let source = QueueSource { blocks, notify: notify.clone(), received: 0 };
             place.put(build(source, options, &access, &shared));
             shared.over.store(true, Ordering::Release);

@@ -264,3 +264,35 @@ fn a_replica_that_stood_still_itself_does_not_blame_its_primary() {
     assert_eq!((victim.lines("MASTER timeout"), figure(&mut primary, "sync_full")), (0, 1));
     assert_eq!(figure(&mut primary, "sync_partial_ok"), 0);
 }
+
+#[test]
+fn a_primary_that_asks_for_what_no_primary_wants_gets_nothing() {
+    let whole = snapshot();
+    let (victim, mut c) = Victim::new(&[]);
+    let impostor = Impostor::new();
+    c.is(&format!("REPLICAOF 127.0.0.1 {}", impostor.port()), "+OK");
+    let mut link = impostor.attempt();
+    say(&mut link, format!("+FULLRESYNC {ID} 0\r\n$EOF:{ID}\r\n").as_bytes());
+    say(&mut link, &[&whole[..], ID.as_bytes()].concat());
+    linked(&mut c);
+    let requests =
+        ["SYNC", "PSYNC ? -1", "BLPOP list 0", "WAIT 1 0", "MULTI", "BLPOP list 0", "EXEC", "EXEC", "GET key", "QUERY"];
+    for request in requests {
+        let words: Vec<&[u8]> = request.split(' ').map(str::as_bytes).collect();
+        say(&mut link, &crate::support::request(&words));
+    }
+    say(&mut link, &crate::support::request(&[b"SET", b"last", b"1"]));
+    eventually("all of it was run", || c.call("GET last").to_string() == "\"1\"");
+    assert_eq!(field(&mut c, "connected_slaves"), "0");
+    assert!(victim.lines("== CRITICAL ==") >= 5);
+    // What it becomes the replica of is another's business.
+    say(&mut link, &crate::support::request(&[b"REPLICAOF", b"NO", b"ONE"]));
+    eventually("it is a primary", || field(&mut c, "role") == "master");
+    let mut rest = Vec::new();
+    link.read_to_end(&mut rest).unwrap();
+    assert!(
+        rest.split(|byte| *byte == b'\n').all(|line| !line.starts_with(b"-") && !line.starts_with(b":")),
+        "{}",
+        rest.escape_ascii()
+    );
+}

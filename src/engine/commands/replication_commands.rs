@@ -51,6 +51,9 @@ fn begin<'a>(
         // It has asked before, and is answered once.
         return Ok(Outcome::Done);
     }
+    if client.flags.contains(ClientFlags::PRIMARY) {
+        return Err(CommandError::fixed("ERR A primary can not be a replica of its own replica"));
+    }
     let pending = client.output_bytes() > 0;
     if cx.engine.following.is_replica() && !cx.engine.following.is_connected() {
         return Err(CommandError::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));

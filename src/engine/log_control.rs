@@ -278,6 +278,8 @@ impl Engine {
     /// snapshot by the job that is returned. Errors: why the process cannot end.
     pub fn begin_finish(&mut self, how: super::ShutdownHow) -> Result<Option<SaveJob>, String> {
         self.tell_lagging_replicas();
+        // It may have come to its end while a script was busy.
+        self.look_at_rewrite();
         if self.durability.first_base && (self.durability.rewrite.is_some() || self.durability.rewrite_scheduled) {
             // What the log holds so far is not all of the data.
             match how.force {

@@ -179,7 +179,10 @@ fn group<S: Source>(input: &mut Input<S>, mut group: Group, has_activity: bool) 
         for _ in 0..input.length()? {
             let id = StreamId::from_bytes(input.array()?);
             let Some((delivered_at, deliveries)) = pending.remove(&id) else {
-                return Err(input.corrupt("Consumer entry not found in group global PEL"));
+                return Err(input.corrupt(match group.pending(id) {
+                    Some(_) => "Stream consumer PEL entry already has a consumer assigned",
+                    None => "Consumer entry not found in group global PEL",
+                }));
             };
             if stands_for_none {
                 group.release(id, deliveries);

@@ -69,6 +69,18 @@ pub fn spawn(name: &str, act: Work) -> Result<(), String> {
     thread.spawn(act).map(drop).map_err(|error| error.to_string())
 }
 
+/// How many bytes a read gave, if any. Closes a connection that has ended.
+pub fn some_bytes(engine: &mut Engine, index: ClientIndex, read: std::io::Result<usize>) -> Option<usize> {
+    let ended = match &read {
+        Ok(read) => *read == 0,
+        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+    };
+    if ended {
+        engine.close(index, false);
+    }
+    read.ok().filter(|_| !ended)
+}
+
 impl Rim {
     fn serve_others(&self, engine: &mut Engine) {
         let caller = engine.script_caller();
@@ -124,7 +136,7 @@ impl Rim {
         indices.into_iter().zip(readable).filter(|(_, readable)| *readable).map(|(index, _)| index).collect()
     }
 
-    /// Reads once. An end of the connection is left for its task to find.
+    /// Reads once. A connection that has ended is closed: a script may wait for a replica to go.
     fn read_now(&self, engine: &mut Engine, turn: &mut Turn, index: ClientIndex) {
         let mut conns = self.conns.borrow_mut();
         let Some(conn) = conns.get_mut(index).and_then(Option::as_mut) else { return };
@@ -134,11 +146,9 @@ impl Rim {
         }
         let before = conn.query.len();
         conn.query.resize(before + READ_BYTES, 0);
-        let read = conn.stream.read_now(&mut conn.query[before..]).unwrap_or(0);
-        conn.query.truncate(before + read);
-        if read == 0 {
-            return;
-        }
+        let read = conn.stream.read_now(&mut conn.query[before..]);
+        conn.query.truncate(before + *read.as_ref().unwrap_or(&0));
+        let Some(read) = some_bytes(engine, index, read) else { return };
         self.parse_query(engine, turn, index, conn);
         if conn.query.len() > engine.options.query_buffer_limit {
             engine.query_buffer_exceeded(index, &conn.query);

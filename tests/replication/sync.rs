@@ -1,6 +1,7 @@
 //! SYNC: the snapshot and the stream behind it, as tools read them.
 
 use super::{LIBRARY, Stream, checked, figure, primary};
+use crate::support::Server;
 use crate::support::eventually;
 use std::process::Command;
 
@@ -253,4 +254,20 @@ fn a_snapshot_goes_on_for_those_that_are_left() {
     drop(last);
     eventually("it has left", || s.log().contains("last replica dropped"));
     c.is("PING", "+PONG");
+}
+
+#[test]
+fn a_script_that_is_busy_sees_a_replica_leave() {
+    let s = Server::with(&["--busy-reply-threshold", "10"]);
+    let (mut runner, mut c) = (s.connect(), s.connect());
+    let (replica, _) = Stream::attach(&s, "capa eof");
+    eventually("it is online", || c.call("INFO replication").text().contains("state=online"));
+    let script = "redis.call('set', 'k', 1) \
+                  while not string.match(redis.call('info', 'replication'), 'connected_slaves:0') do end \
+                  return redis.call('incr', 'k')";
+    runner.raw(&crate::support::request(&[b"EVAL", script.as_bytes(), b"1", b"k"]));
+    eventually("it is busy", || c.call("PING").to_string().starts_with("-BUSY"));
+    drop(replica);
+    runner.reads(":2");
+    c.is("GET k", "\"2\"");
 }

@@ -349,7 +349,8 @@ impl Rim {
         let handshake = tls.stage() == Stage::Handshake;
         let before = conn.query.len();
         let query = &mut conn.query;
-        if tls.receive_now(&mut |plain| query.extend_from_slice(plain)).is_err() {
+        let read = tls.receive_now(&mut |plain| query.extend_from_slice(plain));
+        if crate::server::busy::some_bytes(engine, index, read).is_none() {
             return;
         }
         let appended = conn.query.len() - before;

@@ -17,7 +17,7 @@
 //! exists; the clock may be set at any time, by any thread. Left out: sharing of keys or values between records.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
@@ -117,6 +117,9 @@ impl Shape {
         Layout::from_size_align(size, align_of::<P>().max(8)).expect("lengths of 32 bits fit a layout")
     }
 }
+
+/// A larger record is made anew when its size changes, rather than that bytes are moved which are to be replaced.
+const MOST_RESIZED_BYTES: usize = 1024;
 
 /// What a record may hold beside a number and bytes.
 pub trait Payload: Clone {
@@ -290,9 +293,11 @@ impl<P: Payload> Record<P> {
         }
     }
 
-    /// Replaces the value and the user's flags; key, deadline and clock stay. In place when the record is
-    /// unique and the size, rounded up to 8, is the same. Returns the old payload when this was its only
-    /// record, so that it can be reclaimed elsewhere. O(key + value).
+    /// Replaces the value and the user's flags; key, deadline and clock stay. In place when the record is unique and of
+    /// the size, rounded up to 8, that it had; a small one of another size is resized, which the allocator does in place
+    /// as long as not half of the block is wasted: overwriting many values with shorter ones would else leave their
+    /// blocks, scattered over pages that nobody can use, beside as many new ones. Returns the old payload when this was
+    /// its only record, so that it can be reclaimed elsewhere. O(key + value).
     pub fn replace_body(&mut self, body: NewBody<'_, P>, user_flags: u8) -> Option<P> {
         let old = self.shape();
         let (kind, val_len) = match &body {
@@ -301,17 +306,24 @@ impl<P: Payload> Record<P> {
             NewBody::Payload(_) => (Kind::Payload, 0),
         };
         let new = Shape { kind, val_len, ..old };
-        if !self.is_unique() || new.layout::<P>() != old.layout::<P>() {
+        let (from, to) = (old.layout::<P>(), new.layout::<P>());
+        if !self.is_unique() || to != from && to.size().max(from.size()) > MOST_RESIZED_BYTES {
             let fresh = Self::new(self.key(), body, self.deadline(), self.clock(), user_flags);
             return std::mem::replace(self, fresh).into_payload();
         }
         let val_len = u32::try_from(val_len).expect("a value of the same layout fits as the old one did");
         let timed_parts = has_timed_parts(&body);
-        // SAFETY: the record is unique, and both shapes fit the same allocation. The old payload is moved out
-        // before anything is written, the key is moved before its place can be overwritten.
+        // SAFETY: the record is unique. The old payload is moved out before anything is written, the key is moved while
+        // both its places lie in the allocation, and before its place can be overwritten.
         unsafe {
             let payload = self.read_payload(old);
+            if to.size() > from.size() {
+                self.resize(from, to.size());
+            }
             ptr::copy(self.byte(old.key_at::<P>()), self.byte(new.key_at::<P>()), old.key_len);
+            if to.size() < from.size() {
+                self.resize(from, to.size());
+            }
             self.write_body(new, body);
             let meta = meta_word(self.clock(), old.deadline, kind, timed_parts, user_flags);
             let header = self.at.as_mut();
@@ -319,6 +331,17 @@ impl<P: Payload> Record<P> {
             *header.meta.get_mut() = meta;
             payload
         }
+    }
+
+    /// Gives the allocation another size; what fits stays as it is.
+    ///
+    /// # Safety
+    /// The record must be unique and `from` the layout it was allocated with; from here on it is that of this size.
+    unsafe fn resize(&mut self, from: Layout, size: usize) {
+        // SAFETY: passed on to the caller; a size is never 0 and was checked when its layout was made.
+        let raw = unsafe { realloc(self.at.as_ptr().cast(), from, size) };
+        let Some(at) = NonNull::new(raw) else { handle_alloc_error(from) };
+        self.at = at.cast();
     }
 
     /// Moves the payload out, if the shape has one.
@@ -627,6 +650,20 @@ mod tests {
         assert_eq!(Arc::strong_count(&payload), 1);
     }
 
+    #[test]
+    fn a_value_of_another_length_leaves_key_and_clones_as_they_were() {
+        let key = b"key:000000000001";
+        let mut one: Record<Payload> = Record::new(key, NewBody::Bytes(&[7; 32]), None, 0, 0);
+        for len in [3, 17, 32, 0, 200, 30] {
+            one.replace_body(NewBody::Bytes(&vec![len; len.into()]), 0);
+            assert_eq!((one.key(), one.body()), (&key[..], Body::Bytes(&vec![len; len.into()])));
+        }
+        let shared = one.clone();
+        one.replace_body(NewBody::Bytes(b"x"), 0);
+        assert_eq!((shared.body(), one.body()), (Body::Bytes(&[30; 30]), Body::Bytes(b"x")));
+        assert_eq!((shared.key(), one.key()), (&key[..], &key[..]));
+    }
+
     #[derive(Clone)]
     struct Model {
         key: Vec<u8>,
@@ -647,6 +684,10 @@ mod tests {
             match rng.u8(..4) {
                 0 => Self::Int(rng.i64(..)),
                 1 => Self::Payload(Arc::new(vec![rng.u8(..)])),
+                2 if rng.u8(..8) == 0 => {
+                    let most = 2 * MOST_RESIZED_BYTES;
+                    Self::Bytes((0..rng.usize(..most)).map(|_| rng.u8(..)).collect())
+                }
                 _ => Self::Bytes((0..rng.usize(..24)).map(|_| rng.u8(..)).collect()),
             }
         }

@@ -334,16 +334,37 @@ fn the_allocator_tells_of_itself() {
     c.fails("MEMORY NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try MEMORY HELP.");
 }
 
+fn resident(c: &mut Conn) -> u64 {
+    let info = c.call("INFO memory").text();
+    info.lines()
+        .find_map(|line| line.strip_prefix("used_memory_rss:"))
+        .expect("it is in INFO")
+        .parse()
+        .expect("a number")
+}
+
+#[test]
+fn shorter_values_take_no_more_memory_than_those_they_replace() {
+    const KEYS: usize = 200_000;
+    let s = Server::start();
+    let mut c = s.connect();
+    c.is(&format!("DEBUG POPULATE {KEYS} key 32"), "+OK");
+    let before = resident(&mut c);
+    // Every second key, so that no page is left without old values.
+    let keys: Vec<usize> = (0..KEYS).step_by(2).collect();
+    for keys in keys.chunks(1000) {
+        c.raw(keys.iter().map(|key| format!("SET key:{key} x\r\n")).collect::<String>().as_bytes());
+        keys.iter().for_each(|_| c.reads("+OK"));
+    }
+    let after = resident(&mut c);
+    assert!(after < before + before / 20, "{before} {after}");
+}
+
 #[test]
 fn memory_that_is_not_needed_any_more_goes_back_to_the_system() {
     const KEYS: usize = 30_000;
     let s = Server::start();
     let mut c = s.connect();
-    let resident = |c: &mut Conn| {
-        let info = c.call("INFO memory").text();
-        let line = info.lines().find_map(|line| line.strip_prefix("used_memory_rss:")).expect("it is in INFO");
-        line.parse::<u64>().expect("a number")
-    };
     let ways: [fn(&mut Conn); 2] = [
         |c| c.is("FLUSHALL", "+OK"),
         |c| {

@@ -642,14 +642,8 @@ impl Engine {
                 loading.history.note_expired(DbIndex(record.db), object.key());
                 continue;
             }
-            match (record.idle_seconds, record.frequency) {
-                (Some(seconds), _) if !self.keyspace.access.lfu => {
-                    object.set_clock(self.keyspace.access.idle_since(seconds));
-                }
-                (_, Some(frequency)) if self.keyspace.access.lfu => {
-                    object.set_clock(self.keyspace.access.with_frequency(frequency));
-                }
-                _ => {}
+            if let Some(clock) = self.keyspace.access.as_told(record.idle_seconds, record.frequency) {
+                object.set_clock(clock);
             }
             loading.keys += 1;
             if self.durability.replace_on_load {

@@ -117,26 +117,16 @@ impl Engine {
             let streamed = engine.replicas.find(id).map_or(0, |replica| replica.at);
             engine.clients[index].output_bytes() as i64 - streamed as i64
         };
-        let (before, mark) = (written(self), self.clients[index].out.mark());
+        let before = written(self);
         self.running = Some(index);
         self.execute_known(index, args, known);
         self.running = None;
         if !self.clients[index].closing() && written(self) > before {
-            let reply = self.clients[index].out.since(mark).to_vec();
             let command = match self.clients[index].last_command {
                 u16::MAX => "<unknown>".to_owned(),
                 command => self.table.get(command).name.clone(),
             };
-            if let Some(error) = reply.strip_prefix(b"-") {
-                let error = String::from_utf8_lossy(error.trim_ascii_end()).into_owned();
-                tracing::warn!(
-                    "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command \
-                     '{command}'"
-                );
-            }
-            let mut who = Vec::new();
-            self.describe_client(index, None, &mut who);
-            let who = String::from_utf8_lossy(who.trim_ascii_end()).into_owned();
+            let who = self.client_line(index);
             tracing::warn!("Replica generated a reply to command '{command}', disconnecting it: {who}");
             self.close(index, false);
         }

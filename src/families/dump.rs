@@ -102,12 +102,8 @@ fn restore(cx: &mut DataCx<'_>) -> CmdResult {
 
 /// Records the use that came with the payload, as far as the eviction policy looks at it.
 fn set_usage(cx: &mut DataCx<'_>, key: &[u8], options: &Options) {
-    let access = &cx.db.keyspace().access;
-    let clock = match options {
-        Options { frequency: Some(counter), .. } if access.lfu => access.with_frequency(*counter),
-        Options { idle_seconds: Some(seconds), .. } if !access.lfu => access.idle_since(*seconds),
-        _ => return,
-    };
+    let told = cx.db.keyspace().access.as_told(options.idle_seconds, options.frequency);
+    let Some(clock) = told else { return };
     if let Some(object) = cx.db.peek(key) {
         object.set_clock(clock);
     }

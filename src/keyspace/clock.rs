@@ -86,6 +86,14 @@ impl AccessClock {
         self.seconds.wrapping_sub(seconds as u32 & CLOCK_MAX) & CLOCK_MAX
     }
 
+    /// The clock of a key whose use was told in one way or the other, if that is the way the eviction policy looks at it.
+    pub fn as_told(&self, idle_seconds: Option<u64>, frequency: Option<u8>) -> Option<u32> {
+        match self.lfu {
+            true => frequency.map(|counter| self.with_frequency(counter)),
+            false => idle_seconds.map(|seconds| self.idle_since(seconds)),
+        }
+    }
+
     /// The clock of a key with this LFU counter.
     pub fn with_frequency(&self, counter: u8) -> u32 {
         (self.minutes as u32) << 8 | counter as u32

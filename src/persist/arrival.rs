@@ -11,7 +11,7 @@ use super::{Notify, Slot, key_rest};
 use crate::keyspace::AccessClock;
 use crate::object::Object;
 use crate::rdb::{Block, Item, LoadOptions, Reader, Record, Source};
-use crate::structs::process::step_aside;
+use crate::structs::process::{breathe, step_aside};
 use crate::structs::table::{Table, hash};
 use std::io;
 use std::sync::Arc;
@@ -152,6 +152,7 @@ fn build(
         let item = reader.next().map_err(|error| error.to_string())?;
         progress.bytes.store(reader.offset(), Ordering::Relaxed);
         if let Item::Record(record) = item {
+            breathe();
             batch.push((hash(record.object.key()), record));
             let delay_us = progress.key_delay_us.load(Ordering::Relaxed);
             if batch.len() == BATCH_RECORDS || delay_us != 0 {
@@ -199,10 +200,8 @@ impl Arrived {
         }
         for (hash, record) in batch.drain(..) {
             let object = record.object;
-            match (record.idle_seconds, record.frequency) {
-                (Some(seconds), _) if !access.lfu => object.set_clock(access.idle_since(seconds)),
-                (_, Some(frequency)) if access.lfu => object.set_clock(access.with_frequency(frequency)),
-                _ => {}
+            if let Some(clock) = access.as_told(record.idle_seconds, record.frequency) {
+                object.set_clock(clock);
             }
             self.keys += 1;
             if !self.databases[record.db as usize].insert_new(hash, object) {

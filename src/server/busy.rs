@@ -7,7 +7,7 @@
 
 use super::conn::Stream;
 use super::rim::Rim;
-use super::turn::{READ_BYTES, Turn};
+use super::turn::Turn;
 use crate::engine::{ClientIndex, Engine, Work};
 use crate::structs::process;
 use std::cell::RefCell;
@@ -144,10 +144,7 @@ impl Rim {
             let tls = tls.clone();
             return self.read_tls_now(engine, turn, index, conn, &tls);
         }
-        let before = conn.query.len();
-        conn.query.resize(before + READ_BYTES, 0);
-        let read = conn.stream.read_now(&mut conn.query[before..]);
-        conn.query.truncate(before + *read.as_ref().unwrap_or(&0));
+        let read = conn.stream.receive_now(&mut conn.query);
         let Some(read) = some_bytes(engine, index, read) else { return };
         self.parse_query(engine, turn, index, conn);
         if conn.query.len() > engine.options.query_buffer_limit {

@@ -35,30 +35,26 @@ impl Stream {
         }
     }
 
-    /// Reads what is there without waiting, past the runtime: while a script is busy, the runtime is not there. For
-    /// plain connections; what is sealed is given by [`Stream::receive_now`].
-    pub fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
-            Stream::Unix(half) => (&*socket2::SockRef::from(half.as_ref())).read(into),
-            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    /// As [`Stream::read_now`], and appends what was sent, in plaintext. Returns how many bytes the socket had, 0 at its
-    /// end.
+    /// Reads what is there without waiting, past the runtime: while a script is busy, the runtime is not there. Appends
+    /// it, in plaintext, and returns how many bytes the socket had, 0 at its end.
     pub fn receive_now(&self, into: &mut Vec<u8>) -> io::Result<usize> {
-        if let Stream::Tls(tls) = self {
-            return tls.receive_now(&mut |plain| into.extend_from_slice(plain));
-        }
         let before = into.len();
-        into.resize(before + READ_BYTES, 0);
-        let read = self.read_now(&mut into[before..]);
+        let read = match self {
+            Stream::Tls(tls) => return tls.receive_now(&mut |plain| into.extend_from_slice(plain)),
+            Stream::Tcp(half) => {
+                into.resize(before + READ_BYTES, 0);
+                (&*socket2::SockRef::from(half.as_ref())).read(&mut into[before..])
+            }
+            Stream::Unix(half) => {
+                into.resize(before + READ_BYTES, 0);
+                (&*socket2::SockRef::from(half.as_ref())).read(&mut into[before..])
+            }
+        };
         into.truncate(before + *read.as_ref().unwrap_or(&0));
         read
     }
 
-    /// Writes what the socket takes without waiting, past the runtime, as [`Stream::read_now`].
+    /// Writes what the socket takes without waiting, past the runtime, as [`Stream::receive_now`].
     pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(half) => (&*socket2::SockRef::from(half.as_ref())).write(bytes),

@@ -107,6 +107,12 @@ struct Answers {
     error: Option<Vec<u8>>,
 }
 
+/// Appends an AUTH with this password, and this user where one is named.
+pub(super) fn append_auth(out: &mut Vec<u8>, user: Option<&[u8]>, password: &[u8]) {
+    let parts = [Some(&b"AUTH"[..]), user, Some(password)];
+    append_request(out, parts.into_iter().flatten().collect::<Vec<_>>());
+}
+
 /// Sends records on a connection of their own, and waits for the answers.
 pub fn send_now(target: &Target, records: &[Object]) -> (Delivery, Vec<usize>) {
     let (delivery, delivered, _) = send(target, records, None);
@@ -196,9 +202,7 @@ fn write_requests(
 ) -> io::Result<Vec<usize>> {
     let mut bytes = Vec::new();
     if let Some((user, password)) = &target.auth {
-        let parts = [Some(&b"AUTH"[..]), user.as_deref(), Some(password.as_slice())];
-        let parts: Vec<&[u8]> = parts.into_iter().flatten().collect();
-        append_request(&mut bytes, parts);
+        append_auth(&mut bytes, user.as_deref(), password);
     }
     if selects {
         append_request(&mut bytes, [&b"SELECT"[..], target.db.to_string().as_bytes()]);

@@ -7,6 +7,7 @@
 
 use super::conn::{Incoming, Stream, serve};
 use super::follow::reason_of;
+use super::migrate::append_auth;
 use super::rim::Rim;
 use super::tls::TlsStream;
 use crate::client::{Address, Endpoints};
@@ -225,9 +226,7 @@ async fn introduce(rim: &Rc<Rim>, order: &LinkOrder, link: &mut Link) -> Result<
     let mut requests = Vec::new();
     let mut asked = Vec::new();
     if let Some((user, password)) = &order.auth {
-        let parts = [Some(&b"AUTH"[..]), user.as_deref(), Some(password)];
-        let parts: Vec<&[u8]> = parts.into_iter().flatten().collect();
-        append_request(&mut requests, parts);
+        append_auth(&mut requests, user.as_deref(), password);
         asked.push("AUTH");
     }
     let port = order.listening_port.to_string();

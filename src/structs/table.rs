@@ -477,14 +477,6 @@ impl<E: Entry> Table<E> {
         self.overflow_entries().iter().for_each(f);
     }
 
-    /// As `for_each`, but gives each node back as soon as its entries have been given: the way to write a snapshot, of
-    /// which the table at hand is then no longer a part. O(n).
-    pub fn consume(self, mut f: impl FnMut(&E)) {
-        let Self { tree, overflow, .. } = self;
-        tree.consume(&mut f);
-        overflow.iter().flat_map(|all| all.iter()).for_each(f);
-    }
-
     /// An entry, each with exactly the same probability; none when the table is empty. A leaf is drawn by a
     /// random hash and kept with a probability that makes up for its width, then one of its 56 slots is drawn;
     /// what misses is drawn again. O(1) expected; after `MAX_DRAWS` misses (a table far from evenly hashed) a

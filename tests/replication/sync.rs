@@ -93,7 +93,7 @@ fn a_replica_is_listed_and_keeps_its_hands_off_the_keys() {
     }
     eventually("the log says what was wrong", || {
         s.log()
-            .contains("This master is sending an error to its replica: 'ERR Replica can't interact with the keyspace'")
+            .contains("This master is sending an error to its replica: '-ERR Replica can't interact with the keyspace'")
     });
     c.is("CLIENT KILL TYPE replica", ":1");
     assert_eq!(stream.line(), "");

@@ -38,7 +38,7 @@ pub(super) fn same(table: &Table<Key>, model: &Model) {
     let mut count = 0;
     table.for_each(|_| count += 1);
     assert_eq!(count, model.len());
-    table.clone().consume(|entry| {
+    Walk::from(table.clone()).consume(|entry| {
         let (number, deadline) = model[entry.key()];
         assert_eq!((value(entry), entry.deadline()), (number, deadline));
         count -= 1;
@@ -659,7 +659,7 @@ fn a_consumed_clone_gives_back_what_it_has_passed() {
         lives.insert(key.clone(), std::sync::Arc::downgrade(&entry.0));
         table.insert(hash(&key), entry);
     }
-    let snapshot = table.clone();
+    let snapshot = Walk::from(table.clone());
     drop(table);
     let (mut passed, mut last) = (Vec::new(), 0);
     snapshot.consume(|entry| {
@@ -684,7 +684,7 @@ fn a_clone_is_consumed_by_one_thread_while_another_changes_the_table() {
     }
     for _ in 0..3 {
         let expected: HashMap<Vec<u8>, i64> = table.iter().map(|entry| (entry.key().to_vec(), value(entry))).collect();
-        let snapshot = table.clone();
+        let snapshot = Walk::from(table.clone());
         let walker = std::thread::spawn(move || {
             let mut left = expected;
             snapshot.consume(|entry| assert_eq!(left.remove(entry.key()), Some(value(entry))));

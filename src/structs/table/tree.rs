@@ -7,18 +7,21 @@
 //! below the root hangs at full width, from a run of one place. Above some 70,000 entries a lookup passes
 //! two directories, above some 70 million three, and no step ever touches more than one directory's links.
 //!
-//! What passes all nodes (giving a tree its shape at once, using it up, checking it) is in `tree/whole.rs`.
+//! What passes all nodes (giving a tree its shape at once, checking it) is in `tree/whole.rs`, what uses it up in `walk.rs`;
+//! making nodes changeable is in `tree/edit.rs`.
 //!
 //! Promises: a leaf lies at most 48 bits deep, so positions of 48 bits tell leaves apart; `Tree` is safe to use,
 //! and a clone of it is never changed through another. Left out: what is not placed by its hash (the entries that
 //! overflow a segment at full depth) and the number of entries; both are the table's.
 #![allow(unsafe_code)]
 
+mod edit;
 mod whole;
 
-use std::marker::PhantomData;
 use std::sync::OnceLock;
 use triomphe::Arc;
+
+pub(super) use edit::Place;
 
 use super::link::{Link, NONE, dir_bytes};
 use super::segment::Segment;
@@ -66,44 +69,6 @@ pub(super) struct Tree<E: Entry> {
 unsafe impl<E: Entry + Send + Sync> Send for Tree<E> {}
 // SAFETY: as above; shared access only reads.
 unsafe impl<E: Entry + Send + Sync> Sync for Tree<E> {}
-
-/// Where an entry is, or could be.
-pub(super) enum Place<'a, E: Entry> {
-    Found(&'a mut E),
-    Vacant(Vacancy<'a, E>),
-    /// The segment is full and as deep as may be.
-    Full,
-}
-
-/// A leaf that may be changed, if `shared` only in slots that were touched.
-struct Edited<E: Entry> {
-    segment: *mut Segment<E>,
-    shared: bool,
-}
-
-impl<E: Entry> Clone for Edited<E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E: Entry> Copy for Edited<E> {}
-
-/// A free slot, in a segment that may be changed there.
-pub(super) struct Vacancy<'a, E: Entry> {
-    segment: *mut Segment<E>,
-    at: usize,
-    marker: PhantomData<&'a mut E>,
-}
-
-impl<'a, E: Entry> Vacancy<'a, E> {
-    /// Fills it.
-    #[inline(always)]
-    pub(super) fn fill(self, hash: u64, entry: E) -> &'a mut E {
-        // SAFETY: the tree is borrowed for as long as this is there, and has made the slot changeable.
-        unsafe { &mut *Segment::put_at(self.segment, self.at, hash, entry) }
-    }
-}
 
 /// A leaf and the part of the hash space it covers.
 pub(super) struct Leaf<'a, E: Entry> {
@@ -233,193 +198,6 @@ impl<E: Entry> Tree<E> {
         if let Some(segment) = self.leaf(hash) {
             Segment::prefetch(segment, hash);
         }
-    }
-
-    /// The leaf that covers `hash`, after the directories on the way to it were made changeable.
-    #[inline(always)]
-    fn own_way(&mut self, hash: u64) -> Option<Link<E>> {
-        let place = self.root.as_mut()?;
-        // SAFETY: the tree owns its root; from there each directory is made changeable before its child is looked at.
-        unsafe {
-            let (mut link, mut rest) = (*place, hash);
-            if link.is_segment() {
-                return Some(link);
-            }
-            Link::own(place);
-            link = *place;
-            loop {
-                let (bits, at) = (link.bits(), index(rest, link.bits()));
-                let child = link.child(at);
-                if child.is_segment() {
-                    return Some(child);
-                }
-                link = link.own_child(at);
-                rest <<= bits;
-            }
-        }
-    }
-
-    /// The leaf that covers `hash`, made changeable together with the way to it.
-    #[inline(always)]
-    fn own_leaf(&mut self, hash: u64) -> Option<*mut Segment<E>> {
-        let place = self.root.as_mut()?;
-        // SAFETY: the tree owns its root; from there each node is made changeable before its child is looked at.
-        unsafe {
-            Link::own(place);
-            let (mut link, mut rest) = (*place, hash);
-            while !link.is_segment() {
-                let bits = link.bits();
-                link = link.own_child(index(rest, bits));
-                rest <<= bits;
-            }
-            Some(link.segment())
-        }
-    }
-
-    /// The leaf that covers `hash`, in which single slots may be changed after `touch`; the way to it is changeable.
-    #[inline(always)]
-    fn edit_leaf(&mut self, hash: u64) -> Option<Edited<E>> {
-        let link = self.own_way(hash)?;
-        // SAFETY: the tree keeps its nodes alive.
-        if unsafe { link.is_unique() } {
-            return Some(Edited { segment: link.segment(), shared: false });
-        }
-        self.edit_shared(link, hash)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn edit_shared(&mut self, link: Link<E>, hash: u64) -> Option<Edited<E>> {
-        if let Some(editing) = &mut self.editing {
-            // SAFETY: the way to the leaf is owned.
-            if unsafe { editing.lock(link) } {
-                return Some(Edited { segment: link.segment(), shared: true });
-            }
-        }
-        self.own_leaf(hash).map(|segment| Edited { segment, shared: false })
-    }
-
-    /// Prepares a slot of a leaf from `edit_leaf` for a change.
-    #[inline(always)]
-    fn touch(&mut self, leaf: Edited<E>, at: usize) {
-        if leaf.shared
-            && let Some(editing) = &mut self.editing
-        {
-            // SAFETY: `edit_leaf` got the lock, and locks are kept until the tree's owner gives them all back.
-            unsafe { editing.put_by(leaf.segment, at) }
-        }
-    }
-
-    /// The entry in slot `at` of the leaf that covers `hash`, to be changed.
-    #[inline(always)]
-    pub(super) fn entry_mut(&mut self, hash: u64, at: usize) -> Option<&mut E> {
-        let leaf = self.edit_leaf(hash)?;
-        self.touch(leaf, at);
-        // SAFETY: the slot may be changed, and the tree is borrowed mutably.
-        Some(unsafe { &mut *Segment::entry_at(leaf.segment, at) })
-    }
-
-    /// Takes out the entry in slot `at` of the leaf that covers `hash`, and says how many the leaf still has.
-    #[inline(always)]
-    pub(super) fn take(&mut self, hash: u64, at: usize) -> Option<(E, usize)> {
-        let leaf = self.edit_leaf(hash)?;
-        self.touch(leaf, at);
-        // SAFETY: the slot may be changed; nobody else changes any.
-        unsafe { Some((Segment::take_at(leaf.segment, at), (*leaf.segment).len())) }
-    }
-
-    /// The entry under `key`, or a slot for it; makes that changeable, and splits the leaf until there is room.
-    #[inline]
-    pub(super) fn place(&mut self, hash: u64, key: &[u8]) -> Place<'_, E> {
-        let mut looked = false;
-        loop {
-            let Some(leaf) = self.edit_leaf(hash) else {
-                self.root = Some(Link::to_segment(Segment::boxed()));
-                self.bytes = size_of::<Segment<E>>();
-                continue;
-            };
-            // SAFETY: nobody else changes the segment; the reference is given up before it is changed here.
-            let segment = unsafe { &*leaf.segment };
-            if !looked {
-                if let Some(at) = segment.find(hash, key) {
-                    self.touch(leaf, at);
-                    // SAFETY: the slot may be changed, and the tree is borrowed mutably.
-                    return Place::Found(unsafe { &mut *Segment::entry_at(leaf.segment, at) });
-                }
-                looked = true;
-            }
-            if let Some(at) = segment.vacant(hash) {
-                self.touch(leaf, at);
-                return Place::Vacant(Vacancy { segment: leaf.segment, at, marker: PhantomData });
-            }
-            // What is split has to be this tree's own.
-            self.own_leaf(hash);
-            if !self.split(hash) {
-                return Place::Full;
-            }
-        }
-    }
-
-    /// The entry under `key`, or the one that `make` makes for it, and whether it was made. At the depth limit
-    /// `make` is handed back.
-    #[inline]
-    pub(super) fn find_or_make<M: FnOnce() -> E>(
-        &mut self,
-        hash: u64,
-        key: &[u8],
-        make: M,
-    ) -> Result<(&mut E, bool), M> {
-        let (entry, made): (*mut E, bool) = match self.place(hash, key) {
-            Place::Found(entry) => (entry, false),
-            Place::Vacant(vacancy) => (vacancy.fill(hash, make()), true),
-            Place::Full => return Err(make),
-        };
-        // SAFETY: the entry lies in a segment that may be changed there. `lower` changes directories only, so it neither
-        // moves nor writes the segment.
-        unsafe {
-            if made && let Some(due) = (*entry).due() {
-                self.lower(hash, due);
-            }
-            Ok((&mut *entry, made))
-        }
-    }
-
-    /// Whether no clone is alive, nor a walk under way.
-    pub(super) fn is_alone(&self) -> bool {
-        self.kin.get().is_none_or(Arc::is_unique)
-    }
-
-    /// Whether there are no directories.
-    pub(super) fn is_small(&self) -> bool {
-        self.shape.is_none()
-    }
-
-    /// The number of the next walk.
-    pub(super) fn next_epoch(&mut self) -> u32 {
-        self.epoch = (self.epoch + 1) % 64;
-        self.epoch.into()
-    }
-
-    /// Changes shared segments in place from now on.
-    pub(super) fn set_editing(&mut self, editing: Editing<E>) {
-        self.editing = Some(Box::new(editing));
-    }
-
-    /// Gives back the locks of segments that were changed in place. Whether the walk goes on.
-    #[inline]
-    pub(super) fn end_edits(&mut self) -> bool {
-        if let Some(editing) = &mut self.editing {
-            editing.unlock();
-            if editing.is_over() {
-                self.editing = None;
-            }
-        }
-        self.editing.is_some()
-    }
-
-    /// Takes the root out, with the tree's reference.
-    pub(super) fn take_root(&mut self) -> Option<Link<E>> {
-        self.root.take()
     }
 
     /// Splits the leaf that covers `hash`, which is changeable, in two. False at the depth limit.

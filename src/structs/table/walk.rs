@@ -147,6 +147,14 @@ impl<E: Entry> Patches<E> {
         }
     }
 
+    /// The walker is told from here on when the editor gives locks back. Returns how often it was.
+    fn listen(&self) -> u64 {
+        self.is_awaited.store(true, Ordering::Relaxed);
+        let told = *self.told();
+        fence(Ordering::SeqCst);
+        told
+    }
+
     /// Waits until the editor gives locks back, if it has not since it had told so often.
     fn await_more(&self, told: u64) {
         let mut guard = self.told();
@@ -383,22 +391,16 @@ impl<E: Entry> Walk<E> {
 
     fn give_all(&mut self, f: &mut impl FnMut(&E)) {
         let Table { mut tree, overflow, .. } = std::mem::take(&mut self.table);
-        match &self.patches {
-            None => tree.consume(f),
-            Some(patches) => {
-                let mut put_off = Vec::new();
-                let mut pass = Pass { patches, waiting: None, put_off: &mut put_off };
-                // SAFETY: the tree's reference of its root is given away once.
-                unsafe {
-                    if let Some(root) = tree.take_root() {
-                        pass.below(root, f);
-                    }
-                    pass.finish(f);
-                }
-                // Last, so that the table is not taken to be alone before everything was given back.
-                drop(tree);
+        let mut pass = Pass { patches: self.patches.as_deref(), waiting: None, put_off: Vec::new() };
+        // SAFETY: the tree's reference of its root is given away once.
+        unsafe {
+            if let Some(root) = tree.take_root() {
+                pass.below(root, f);
             }
+            pass.finish(f);
         }
+        // Last, so that the table is not taken to be alone before everything was given back.
+        drop(tree);
         overflow.iter().flat_map(|all| all.iter()).for_each(f);
     }
 }
@@ -420,10 +422,12 @@ struct Claimed<E: Entry> {
 
 /// One walk's way through the nodes.
 struct Pass<'a, E: Entry> {
-    patches: &'a Patches<E>,
+    /// None where nothing is changed in place.
+    patches: Option<&'a Patches<E>>,
+    /// The segment before.
     waiting: Option<Claimed<E>>,
     /// Segments that the editor had in hand.
-    put_off: &'a mut Vec<Link<E>>,
+    put_off: Vec<Link<E>>,
 }
 
 impl<E: Entry> Pass<'_, E> {
@@ -434,7 +438,8 @@ impl<E: Entry> Pass<'_, E> {
         // references are taken out of it, and freed without them.
         unsafe {
             if link.is_segment() {
-                return match self.patches.claim(link.segment()) {
+                let claimed = self.patches.map_or(Ok(None), |patches| patches.claim(link.segment()));
+                return match claimed {
                     Ok(patch) => self.take(Claimed { link, patch }, f),
                     Err(()) => self.put_off.push(link),
                 };
@@ -479,23 +484,21 @@ impl<E: Entry> Pass<'_, E> {
     /// # Safety
     /// To be called once, at the end.
     unsafe fn finish(mut self, f: &mut impl FnMut(&E)) {
-        self.patches.is_awaited.store(true, Ordering::Relaxed);
         loop {
-            let told = *self.patches.told();
-            fence(Ordering::SeqCst);
+            let told = self.patches.map_or(0, Patches::listen);
             // SAFETY: each link in the list comes with a reference.
             unsafe {
-                for link in std::mem::take(self.put_off) {
+                for link in std::mem::take(&mut self.put_off) {
                     self.below(link, f);
                 }
                 if let Some(last) = self.waiting.take() {
                     Self::give(last, f);
                 }
             }
-            if self.put_off.is_empty() {
-                return;
+            match self.patches {
+                Some(patches) if !self.put_off.is_empty() => patches.await_more(told),
+                _ => return,
             }
-            self.patches.await_more(told);
         }
     }
 }

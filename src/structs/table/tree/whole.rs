@@ -1,5 +1,4 @@
-//! What passes all nodes of a tree: giving an empty one its shape at once, using one up from its first leaf to its last,
-//! and checking every invariant.
+//! What passes all nodes of a tree: giving an empty one its shape at once, and checking every invariant.
 #![allow(unsafe_code)]
 
 use super::super::Entry;
@@ -36,52 +35,6 @@ impl<E: Entry> Tree<E> {
         self.bytes = bytes + (size_of::<Segment<E>>() << depth);
         self.root = Some(root);
         self.shape = Some(Box::new(shape));
-    }
-
-    /// Gives all entries leaf by leaf, and each node back as soon as it has been passed. A directory that others hold
-    /// is copied first, so that its children can be given back one by one.
-    pub(in super::super) fn consume(mut self, f: &mut impl FnMut(&E)) {
-        let Some(root) = self.root.take() else { return };
-        let mut waiting = None;
-        // SAFETY: the tree owned a reference of its root, which is given away here once; each step gives back what it
-        // was given.
-        unsafe {
-            Self::consume_below(root, &mut waiting, f);
-            if let Some(last) = waiting {
-                Self::consume_segment(last, f);
-            }
-        }
-    }
-
-    /// `waiting` is the leaf before, whose entries have been asked for.
-    ///
-    /// # Safety
-    /// The caller must own a reference of the node and not use it again; so for the leaf that is left waiting.
-    unsafe fn consume_below(mut link: Link<E>, waiting: &mut Option<Link<E>>, f: &mut impl FnMut(&E)) {
-        // SAFETY: the reference keeps the node alive; a directory is made this walk's own before its children's
-        // references are taken out of it, and freed without them.
-        unsafe {
-            if link.is_segment() {
-                (*link.segment()).prefetch_entries();
-                if let Some(before) = waiting.replace(link) {
-                    Self::consume_segment(before, f);
-                }
-                return;
-            }
-            Link::own(&raw mut link);
-            link.each_run(|child| Self::consume_below(child, waiting, f));
-            link.free_dir();
-        }
-    }
-
-    /// # Safety
-    /// The caller must own a reference of the segment and not use it again.
-    unsafe fn consume_segment(link: Link<E>, f: &mut impl FnMut(&E)) {
-        // SAFETY: passed on to the caller; nobody changes a segment while another holds it too.
-        unsafe {
-            (*link.segment()).entries().for_each(f);
-            link.release();
-        }
     }
 
     /// Walks every invariant of nodes and bounds; returns the number of entries, of those with a deadline, and of those

@@ -29,8 +29,9 @@ pub type CmdResult = Result<Outcome, CommandError>;
 pub enum Outcome {
     /// The reply is written.
     Done,
-    /// Nothing is written yet: file the client under these keys and run the command again when one is ready.
-    Wait(WaitOn),
+    /// Nothing is written yet: file the client under these keys and run the command again when one is ready. Boxed, so that
+    /// the results of all others are small.
+    Wait(Box<WaitOn>),
 }
 
 /// The types of key a waiting command can be served by.

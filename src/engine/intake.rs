@@ -141,7 +141,7 @@ impl Engine {
         if first != 0 && !ahead.alone {
             let db = self.clients[index].db;
             let table = self.keyspace.table(db);
-            let mut at = first;
+            let mut at = if table.len() < Lookahead::LEAST_ENTRIES { args.len() } else { first };
             while keys < Lookahead::MOST_OF_ONE
                 && let Some(key) = args.get(at)
             {
@@ -202,6 +202,10 @@ pub struct Lookahead {
 
 impl Lookahead {
     const ROOM: usize = 256;
+    /// A table with fewer entries is in the cache as soon as it is in use.
+    const LEAST_ENTRIES: usize = 1024;
+    /// Requests that are looked at ahead of the running one, where they have no keys to fetch.
+    const REQUESTS: usize = 64;
     /// Keys of one request that are fetched; the rest of a long one waits for its turn.
     const MOST_OF_ONE: u8 = 128;
     /// How far ahead of the running request, in keys, each step is done.
@@ -217,10 +221,10 @@ impl Lookahead {
         self.alone = requests < 2;
     }
 
-    /// Whether another request should be looked at.
+    /// Whether the request that is so many after the running one should be looked at.
     #[inline]
-    pub fn is_near(&self) -> bool {
-        self.noted.saturating_sub(self.passed) < Lookahead::KEYS
+    pub fn reaches(&self, ahead: usize) -> bool {
+        ahead < Lookahead::REQUESTS && self.noted.saturating_sub(self.passed) < Lookahead::KEYS
     }
 
     #[inline]

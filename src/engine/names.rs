@@ -5,17 +5,31 @@ use super::table::CommandId;
 /// Longest name that fits a number.
 const PACKED_BYTES: usize = size_of::<u128>();
 
+/// The bit that tells a capital letter from a small one, in one byte and in each of eight.
+const CASE: u8 = 0x20;
+const EACH_CASE: u64 = u64::from_ne_bytes([CASE; 8]);
+
 /// Command numbers by name.
 #[derive(Default)]
 pub struct Names {
-    /// Open addressing by the name's hash; `CommandId::MAX` is empty.
-    slots: Vec<(u128, CommandId)>,
+    /// Open addressing by the name's hash.
+    slots: Vec<Slot>,
     /// The few longer ones.
     long: Vec<(Box<[u8]>, CommandId)>,
 }
 
-/// The bytes of a name of 1 to 16 bytes as a number, in lower case. Names that do not end with a zero byte have different
-/// numbers.
+/// A place for one name.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// The name in lower case, packed.
+    name: u128,
+    /// The bits that have to be equal: all of them, but for [`CASE`] where the name has a letter.
+    strict: u128,
+    /// `CommandId::MAX`: empty.
+    id: CommandId,
+}
+
+/// The bytes of a name of 1 to 16 bytes as a number. Names that do not end with a zero byte have different numbers.
 #[inline(always)]
 fn packed(name: &[u8]) -> u128 {
     let len = name.len();
@@ -30,24 +44,19 @@ fn packed(name: &[u8]) -> u128 {
         };
         u128::from(piece(0)) | u128::from(piece(len - width)) << ((len - width) * 8)
     };
-    let bytes = match len {
+    match len {
         8.. => both(8),
         4..8 => both(4),
         2..4 => both(2),
         _ => both(1),
-    };
-    const EACH: u128 = u128::MAX / 0xff;
-    // The top bit of each byte tells whether it is a capital letter; no sum below carries into the next byte.
-    let low = bytes & (EACH * 0x7f);
-    let from_a = low + EACH * (0x80 - b'A' as u128);
-    let beyond_z = low + EACH * (0x7f - b'Z' as u128);
-    let capital = !bytes & from_a & !beyond_z & (EACH * 0x80);
-    bytes | capital >> 2
+    }
 }
 
+/// Where to look for a name; the case of its letters makes no difference.
 #[inline(always)]
 fn slot_of(packed: u128, mask: usize) -> usize {
-    let folded = packed as u64 ^ ((packed >> 64) as u64).rotate_left(29);
+    let (low, high) = (packed as u64 & !EACH_CASE, (packed >> 64) as u64 & !EACH_CASE);
+    let folded = low ^ high.rotate_left(29);
     (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & mask
 }
 
@@ -55,18 +64,19 @@ impl Names {
     /// An index of these names, which are in lower case.
     pub fn new(names: &[(&str, CommandId)]) -> Names {
         let size = (names.len() * 4).next_power_of_two();
-        let mut index = Names { slots: vec![(0, CommandId::MAX); size], long: Vec::new() };
+        let mut index = Names { slots: vec![Slot { name: 0, strict: 0, id: CommandId::MAX }; size], long: Vec::new() };
         for &(name, id) in names {
             if name.is_empty() || name.len() > PACKED_BYTES {
                 index.long.push((name.as_bytes().into(), id));
                 continue;
             }
-            let packed = packed(name.as_bytes());
-            let mut at = slot_of(packed, size - 1);
-            while index.slots[at].1 != CommandId::MAX {
+            let letters: Vec<u8> = name.bytes().map(|byte| if byte.is_ascii_lowercase() { CASE } else { 0 }).collect();
+            let packed_name = packed(name.as_bytes());
+            let mut at = slot_of(packed_name, size - 1);
+            while index.slots[at].id != CommandId::MAX {
                 at = (at + 1) & (size - 1);
             }
-            index.slots[at] = (packed, id);
+            index.slots[at] = Slot { name: packed_name, strict: !packed(&letters), id };
         }
         index
     }
@@ -81,12 +91,12 @@ impl Names {
         let mask = self.slots.len() - 1;
         let mut at = slot_of(packed, mask);
         loop {
-            let (found, id) = self.slots[at];
-            if id == CommandId::MAX {
+            let slot = &self.slots[at];
+            if slot.id == CommandId::MAX {
                 return None;
             }
-            if found == packed {
-                return (name.last() != Some(&0)).then_some(id);
+            if (slot.name ^ packed) & slot.strict == 0 {
+                return (name.last() != Some(&0)).then_some(slot.id);
             }
             at = (at + 1) & mask;
         }
@@ -103,14 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_the_name_in_lower_case() {
+    fn a_number_is_the_name() {
         for byte in 0..=u8::MAX {
             for len in 1..=PACKED_BYTES {
                 let mut name = [b'Q'; PACKED_BYTES];
                 name[len - 1] = byte;
                 name[len / 2] = byte;
                 let mut expected = [0; PACKED_BYTES];
-                expected[..len].copy_from_slice(&name[..len].to_ascii_lowercase());
+                expected[..len].copy_from_slice(&name[..len]);
                 assert_eq!(packed(&name[..len]), u128::from_le_bytes(expected), "{byte} {len}");
             }
         }
@@ -118,12 +128,19 @@ mod tests {
 
     #[test]
     fn names_are_found_in_any_case_and_nothing_else_is() {
-        let known = ["get", "set", "hello", "zrevrangebyscore", "georadiusbymember", "georadiusbymember_ro", "x"];
+        let known =
+            ["get", "set", "hello", "zrevrangebyscore", "georadiusbymember", "georadiusbymember_ro", "x", "eval_2-3"];
         let names = Names::new(&known.into_iter().zip(0..).collect::<Vec<_>>());
         for (id, name) in (0..).zip(known) {
             assert_eq!(names.find(name.as_bytes()), Some(id));
             assert_eq!(names.find(name.to_ascii_uppercase().as_bytes()), Some(id));
             assert_eq!(names.find(&name.as_bytes()[1..]), None);
+            for (at, bit) in (0..name.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+                let mut other = name.as_bytes().to_vec();
+                other[at] ^= 1 << bit;
+                let found = other.eq_ignore_ascii_case(name.as_bytes()).then_some(id);
+                assert_eq!(names.find(&other), found, "{name} {at} {bit}");
+            }
             assert_eq!(names.find(format!("{name}\0").as_bytes()), None);
             assert_eq!(names.find(format!("{name}{name}").as_bytes()), None);
         }

@@ -194,7 +194,7 @@ impl Engine {
                 const NEVER: ClientFlags =
                     ClientFlags::DENY_BLOCKING.union(ClientFlags::MULTI).union(ClientFlags::PRIMARY);
                 if !self.clients[index].flags.intersects(NEVER) {
-                    self.wait(index, id, args, wait, took_ns);
+                    self.wait(index, id, args, *wait, took_ns);
                     return true;
                 }
                 let reply = &mut self.clients[index].out;

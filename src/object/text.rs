@@ -144,19 +144,11 @@ pub fn set_range(object: &mut Object, offset: usize, bytes: &[u8]) -> Option<usi
 
 /// The string of a record as a buffer with room for `extra` more bytes, or `None` when it holds no string. A string that
 /// was an integer, inline, or is held by a snapshot is copied first.
+#[inline]
 pub fn buffer_mut(object: &mut Object, extra: usize) -> Option<&mut Vec<u8>> {
-    let shared = !object.is_unique();
-    let in_place = match object.body() {
-        Body::Payload(Container::Raw(bytes)) => !shared && bytes.is_unique(),
-        Body::Payload(_) => return None,
-        _ => false,
-    };
+    let in_place = object.is_unique() && matches!(object.body(), Body::Payload(Container::Raw(b)) if b.is_unique());
     if !in_place {
-        let mut digits = itoa::Buffer::new();
-        let bytes = Text::of(object.body())?.bytes(&mut digits);
-        let mut buffer = Vec::with_capacity(bytes.len() + extra);
-        buffer.extend_from_slice(bytes);
-        object.replace_body(NewBody::Payload(Container::Raw(Arc::new(buffer))), 0);
+        give_buffer(object, extra)?;
     }
     let BodyMut::Payload(Container::Raw(bytes)) = object.body_mut() else { return None };
     let buffer = Arc::make_mut(bytes);
@@ -169,6 +161,17 @@ pub fn buffer_mut(object: &mut Object, extra: usize) -> Option<&mut Vec<u8>> {
         }
     }
     Some(buffer)
+}
+
+/// Copies a record's string to a buffer that is its own, with room for `extra` more bytes.
+#[cold]
+fn give_buffer(object: &mut Object, extra: usize) -> Option<()> {
+    let mut digits = itoa::Buffer::new();
+    let bytes = Text::of(object.body())?.bytes(&mut digits);
+    let mut buffer = Vec::with_capacity(bytes.len() + extra);
+    buffer.extend_from_slice(bytes);
+    object.replace_body(NewBody::Payload(Container::Raw(Arc::new(buffer))), 0);
+    Some(())
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ impl Rim {
         ahead.begin(turn.requests.len());
         let mut looked_at = 0;
         for (at, request) in turn.requests.iter().enumerate() {
-            while looked_at < turn.requests.len() && (looked_at <= at || ahead.is_near()) {
+            while looked_at < turn.requests.len() && (looked_at <= at || ahead.reaches(looked_at - at)) {
                 Self::look_ahead(engine, turn, &turn.requests[looked_at], &self.conns.borrow(), &mut ahead);
                 looked_at += 1;
             }

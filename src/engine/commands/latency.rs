@@ -111,14 +111,14 @@ fn histogram(cx: &mut EngineCx<'_>) -> CmdResult {
             .map(|id| table.get(id))
             .collect(),
     };
-    let measured: Vec<(&str, &Histogram<u32>)> = wanted
+    let measured: Vec<(&str, Histogram<u32>)> = wanted
         .into_iter()
-        .filter_map(|command| Some((command.name.as_str(), command.stats.latencies.as_deref()?)))
+        .filter_map(|command| Some((command.name.as_str(), command.stats.latencies.as_ref()?.histogram())))
         .collect();
     reply.map(measured.len());
     for (name, latencies) in measured {
         reply.bulk(name.as_bytes());
-        write_distribution(reply, latencies);
+        write_distribution(reply, &latencies);
     }
     Ok(Outcome::Done)
 }

@@ -76,5 +76,5 @@ fn is_passed_over(cx: &DataCx<'_>, key: &[u8]) -> bool {
 }
 
 fn wait(keys: Range<usize>, until: Option<UnixMs>, on_timeout: TimeoutReply) -> CmdResult {
-    Ok(Outcome::Wait(WaitOn { kind: WaitKind::List, keys, until, retry: None, on_timeout, again: None }))
+    Ok(Outcome::Wait(Box::new(WaitOn { kind: WaitKind::List, keys, until, retry: None, on_timeout, again: None })))
 }

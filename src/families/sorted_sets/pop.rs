@@ -120,14 +120,14 @@ fn keys_at<'a>(args: Args<'a>, range: Range<usize>) -> Args<'a> {
 }
 
 fn wait(keys: Range<usize>, until: Option<crate::keyspace::UnixMs>) -> Outcome {
-    Outcome::Wait(WaitOn {
+    Outcome::Wait(Box::new(WaitOn {
         kind: WaitKind::SortedSet,
         keys,
         until,
         retry: None,
         on_timeout: TimeoutReply::NullArray,
         again: None,
-    })
+    }))
 }
 
 /// `numkeys key [key ...] MIN|MAX [COUNT count]`.

@@ -137,7 +137,7 @@ impl<'a> Request<'a> {
         let keys = self.keys_at..self.keys_at + self.keys;
         let retry = self.next_claim(cx);
         let on_timeout = TimeoutReply::NullArray;
-        Ok(Outcome::Wait(WaitOn { kind: WaitKind::Stream, keys, until, retry, on_timeout, again }))
+        Ok(Outcome::Wait(Box::new(WaitOn { kind: WaitKind::Stream, keys, until, retry, on_timeout, again })))
     }
 
     /// The next moment at which something has been pending long enough to be claimed, if nothing else happens.

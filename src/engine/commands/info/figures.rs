@@ -38,7 +38,7 @@ pub(super) fn latencystats(engine: &Engine, out: &mut InfoWriter) {
     }
     let percentiles = engine.config.percentiles();
     for command in with_subcommands(&engine.table) {
-        let Some(latencies) = &command.stats.latencies else { continue };
+        let Some(latencies) = command.stats.latencies.as_ref().map(|latencies| latencies.histogram()) else { continue };
         let shown: Vec<String> = percentiles
             .iter()
             .map(|percent| {

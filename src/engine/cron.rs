@@ -22,6 +22,17 @@ pub(crate) struct CronState {
     last_used: usize,
 }
 
+impl CronState {
+    /// The system's clock may be set back: nothing periodic is then due as late as it was planned.
+    fn follow_clock(&mut self, now: UnixMs) {
+        const LONGEST_PERIOD_MS: i64 = 1000;
+        let latest = UnixMs(now.0 + LONGEST_PERIOD_MS);
+        for at in [&mut self.next_tick, &mut self.next_expiry, &mut self.next_sample, &mut self.next_client_eviction] {
+            *at = (*at).min(latest);
+        }
+    }
+}
+
 /// Most keys one expiry slice removes, and the time it may take.
 const EXPIRY_BATCH: usize = 256;
 const EXPIRY_SLICE_NS: u64 = 1_000_000;
@@ -31,8 +42,13 @@ const TRIM_BYTES: usize = 1024 * 1024;
 const EXPIRY_PAUSE_MS: i64 = 2;
 
 impl Engine {
-    /// How long the rim may sleep if nothing is read.
-    pub fn next_due(&self) -> Duration {
+    /// How long the rim may sleep from now to this moment.
+    pub fn time_until(&self, at: UnixMs) -> Duration {
+        Duration::from_millis((at.0 - (self.senses.unix_us)() / 1000).max(0) as u64)
+    }
+
+    /// The moment to wake at if nothing is read before.
+    pub fn next_due(&self) -> UnixMs {
         let mut at = self.cron.next_tick;
         if let Some(timeout) = self.blocking.next_timeout() {
             at = at.min(UnixMs(timeout.0 + 1));
@@ -46,12 +62,13 @@ impl Engine {
         if !self.debug.no_active_expire && !self.pause.is_on() {
             at = at.min(self.cron.next_expiry.max(self.now));
         }
-        Duration::from_millis((at.0 - (self.senses.unix_us)() / 1000).max(0) as u64)
+        at
     }
 
     /// Does what is due now.
     pub fn due(&mut self) {
         let now = self.now;
+        self.cron.follow_clock(now);
         if self.blocking.next_timeout().is_some_and(|at| at < now) {
             for index in self.blocking.timed_out(UnixMs(now.0 - 1)) {
                 let blocked = self.clients.get(index).and_then(|client| client.blocked.as_deref());
@@ -178,5 +195,19 @@ impl Engine {
             }
             self.check_output_limit(index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nothing_up() {
+        let mut cron = CronState { next_tick: UnixMs(5_000_100), next_expiry: UnixMs(100), ..CronState::default() };
+        cron.follow_clock(UnixMs(5_000_050));
+        assert_eq!((cron.next_tick, cron.next_expiry), (UnixMs(5_000_100), UnixMs(100)));
+        cron.follow_clock(UnixMs(2_000));
+        assert_eq!((cron.next_tick, cron.next_expiry), (UnixMs(3_000), UnixMs(100)));
     }
 }

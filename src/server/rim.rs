@@ -4,11 +4,12 @@
 use super::conn::{Conn, Incoming, Stream, serve};
 use super::reclaim::Reclaim;
 use super::turn::Turn;
-use crate::base::ids::ClientId;
+use crate::base::ids::{ClientId, UnixMs};
 use crate::client::{ClientFlags, Endpoints};
 use crate::engine::{Ask, ClientIndex, Engine, ShutdownHow};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -103,15 +104,27 @@ impl Rim {
 
     /// The executor: runs a turn whenever something was read or fell due, until the process is to end.
     pub async fn execute(&self) {
+        // Set anew only when it has gone off, or for something earlier: most turns are due to what was read, and going off
+        // too early does no harm.
+        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut set_for = UnixMs(0);
         loop {
-            let due = self.engine.borrow().next_due();
-            if due.is_zero() {
+            let left = {
+                let engine = self.engine.borrow();
+                let due = engine.next_due();
+                if due > engine.now && (due < set_for || alarm.is_elapsed()) {
+                    set_for = due;
+                    alarm.as_mut().reset(tokio::time::Instant::now() + engine.time_until(due));
+                }
+                due.0 - engine.now.0
+            };
+            if left <= 0 {
                 tokio::task::yield_now().await;
             } else {
                 tokio::select! {
                     biased;
                     _ = self.executor.notified() => {}
-                    _ = tokio::time::sleep(due) => {}
+                    _ = &mut alarm => {}
                 }
             }
             self.awake.set(false);

@@ -115,7 +115,7 @@ impl KeyLog {
     /// Whether there is anything to drain.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.removals.is_empty()
     }
 
     /// What was kept and not taken yet, in the order it arose.

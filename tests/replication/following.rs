@@ -282,3 +282,31 @@ fn a_replica_follows_over_tls() {
     let digest = c.call("DEBUG DIGEST").to_string();
     replica.is("DEBUG DIGEST", &digest);
 }
+
+#[test]
+fn what_expires_while_nobody_writes_goes_to_replicas_and_the_log_at_once() {
+    let p = Server::with(&["--repl-diskless-sync-delay", "0", "--appendonly", "yes", "--appendfsync", "always"]);
+    let mut c = p.connect();
+    let s = Server::with(&["--replicaof", "127.0.0.1", &p.port().to_string()]);
+    let mut replica = s.connect();
+    linked(&mut replica);
+    c.is("SET volatile x PX 30", "+OK");
+    // Asked for in a way that looks at no key.
+    eventually("it has expired", || figure(&mut c, "expired_keys") == 1);
+    eventually("the replica has removed it too", || replica.call("DBSIZE").int() == 0);
+    c.is("HSET hash field value", ":1");
+    c.is("HPEXPIRE hash 30 FIELDS 1 field", "[:1]");
+    eventually("the field has expired", || figure(&mut c, "expired_subkeys") == 1);
+    eventually("the replica has removed it too", || replica.call("DBSIZE").int() == 0);
+    c.is("DEBUG SET-ACTIVE-EXPIRE 0", "+OK");
+    c.is("SET found x PX 1", "+OK");
+    eventually("it has expired", || c.call("EXISTS found").int() == 0);
+    eventually("the replica has removed it too", || replica.call("DBSIZE").int() == 0);
+    let offset = field(&mut c, "master_repl_offset");
+    assert_eq!(field(&mut replica, "slave_repl_offset"), offset);
+    let log = std::fs::read(p.dir().join("appendonlydir/appendonly.aof.1.incr.aof")).unwrap();
+    for (request, key) in [("DEL", "found"), ("DEL", "volatile"), ("HDEL", "hash")] {
+        let begin = format!("{request}\r\n${}\r\n{key}\r\n", key.len()).into_bytes();
+        assert!(log.windows(begin.len()).any(|part| part == begin), "no {request} of {key}");
+    }
+}

@@ -201,7 +201,7 @@ impl Engine {
             return Err(CommandError::fixed("ERR A script can not run another one"));
         }
         if flags.has(ScriptFlags::UNDECLARED) {
-            return Ok(());
+            return if self.is_stale() { Err(CommandError::MASTER_DOWN) } else { Ok(()) };
         }
         if self.is_stale() && !flags.has(ScriptFlags::ALLOW_STALE) {
             return Err(CommandError::fixed(

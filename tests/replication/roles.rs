@@ -42,8 +42,9 @@ fn a_replica_without_its_link_shows_what_it_has_unless_it_is_not_to() {
     c.is("CONFIG SET replica-serve-stale-data no", "+OK");
     const DOWN: &str = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     c.fails("GET key", DOWN);
-    c.is("EVAL return(1) 0", ":1");
-    let error = c.call_bytes(&[b"EVAL", b"return redis.call('get','key')", b"0"]).to_string();
+    c.fails("EVAL return(1) 0", DOWN);
+    const STALE: &[u8] = b"#!lua flags=allow-stale,no-writes\nreturn redis.call('get','key')";
+    let error = c.call_bytes(&[b"EVAL", STALE, b"0"]).to_string();
     assert!(error.starts_with("-ERR Can not execute the command on a stale replica"), "{error}");
     let reply = c.call_bytes(&[b"EVAL", b"#!lua flags=allow-stale,no-writes\nreturn 2", b"0"]).to_string();
     assert_eq!(reply, ":2");

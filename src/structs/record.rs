@@ -479,6 +479,19 @@ impl<P: Payload> Record<P> {
         Self::new(key, self.cloned_body(), self.deadline(), self.clock(), self.user_flags())
     }
 
+    /// The record as it is now, to be kept while this one changes. A small one without a payload is copied, so that this one
+    /// can be changed, and resized, where it lies: the copies are given back soon and together, while a changed record that
+    /// went elsewhere would leave a hole that only another of its size fits in.
+    fn put_by(&self) -> Self {
+        let shape = self.shape();
+        let bytes = shape.layout::<P>().size();
+        if shape.kind == Kind::Payload || bytes > MOST_RESIZED_BYTES {
+            return self.clone();
+        }
+        super::held::left_behind(bytes);
+        self.with_key(self.key())
+    }
+
     /// Whether this is the only handle.
     #[inline]
     pub fn is_unique(&self) -> bool {
@@ -586,6 +599,10 @@ impl<P: Payload> Entry for Record<P> {
         Record::set_deadline(self, deadline);
     }
 
+    fn put_by(&self) -> Self {
+        Record::put_by(self)
+    }
+
     #[inline]
     fn address(&self) -> *const u8 {
         Record::address(self)
@@ -648,6 +665,23 @@ mod tests {
         assert!(one.replace_body(NewBody::Bytes(b"12345678"), 0).is_some());
         assert_eq!(one.body(), Body::Bytes(b"12345678"));
         assert_eq!(Arc::strong_count(&payload), 1);
+    }
+
+    #[test]
+    fn what_is_put_by_lets_a_small_record_change_where_it_lies() {
+        let small = ModelBody::Bytes(vec![7; 32]);
+        let large = ModelBody::Bytes(vec![7; 2 * MOST_RESIZED_BYTES]);
+        let payload = ModelBody::Payload(Arc::new(vec![7]));
+        for (body, is_copied) in [(ModelBody::Int(7), true), (small, true), (large, false), (payload, false)] {
+            let mut one: Record<Payload> = Record::new(b"key", body.new_body(), Some(9), 5, 1);
+            let (by, at) = (one.put_by(), one.at);
+            assert_eq!(one.is_unique(), is_copied);
+            one.replace_body(NewBody::Int(8), 0);
+            assert!(one.at == at || !is_copied);
+            assert_eq!((by.key(), by.deadline(), by.clock(), by.user_flags()), (&b"key"[..], Some(9), 5, 1));
+            let untouched: Record<Payload> = Record::new(b"key", body.new_body(), None, 0, 0);
+            assert_eq!((by.body(), one.body()), (untouched.body(), Body::Int(8)));
+        }
     }
 
     #[test]

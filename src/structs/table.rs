@@ -92,6 +92,12 @@ pub trait Entry: Clone {
         let _ = deadline;
     }
 
+    /// The entry as it is now, to be kept while this one changes. A clone; or a copy, where that lets this one change where
+    /// it lies.
+    fn put_by(&self) -> Self {
+        self.clone()
+    }
+
     /// Where the entry's memory begins, for prefetching; null when there is nothing to prefetch.
     #[inline]
     fn address(&self) -> *const u8 {

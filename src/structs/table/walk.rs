@@ -20,8 +20,9 @@
 //!   when no clone was alive, and none has been made since (`closed`);
 //! - the walk holds its reference until it has got the lock, which it never gives back; so a locked segment stays alive,
 //!   and once a walk is over, each segment it shared is unlocked or marked as walked;
-//! - a slot is written in place only after its entry was put by in the patch, and an entry with two holders (slot and
-//!   patch) is not changed in place by anybody.
+//! - a slot, or the entry in it, is changed in place only after that entry was put by in the patch, as a copy or as a clone;
+//!   an entry with two holders (slot and patch) is not changed in place by anybody, and the walk does not look at the
+//!   entries of slots that the patch has.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -282,7 +283,7 @@ impl<E: Entry> Editing<E> {
             if patch.slots & bit != 0 {
                 return;
             }
-            let old = (!(*segment).slot_is_free(at)).then(|| (*segment).at(at).clone());
+            let old = (!(*segment).slot_is_free(at)).then(|| (*segment).at(at).put_by());
             let rank = (patch.slots & (bit - 1)).count_ones() as usize;
             if patch.old.len() == patch.old.capacity() {
                 patch.old.reserve_exact(PATCH_STEP);

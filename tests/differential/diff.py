@@ -43,6 +43,10 @@ class Mismatch(Exception):
         self.command, self.why, self.ref, self.sut, self.index = args, why, ref, sut, index
 
 
+class Unusable(Exception):
+    """A shortened sequence has left the servers so that their state cannot be asked for."""
+
+
 class Pair:
     """The two servers of one round and a connection to each."""
 
@@ -97,6 +101,8 @@ class Pair:
         self.both([(b"AUTH", b"default", b"x")])
         refs, suts = self.both([(b"DBSIZE",), (b"KEYS", b"*"), (b"SELECT", b"1"), (b"DBSIZE",), (b"KEYS", b"*"), (b"SELECT", b"0")])
         for db, at in ((b"0", 0), (b"1", 3)):
+            if not isinstance(refs[at + 1][1], list):
+                raise Unusable
             names = f"state of database {db.decode()}"
             if unordered(refs[at + 1], suts[at + 1], None) or refs[at] != suts[at]:
                 only_ref = sorted(set(x[1] for x in refs[at + 1][1] or []) - set(x[1] for x in suts[at + 1][1] or []))
@@ -175,6 +181,8 @@ def reproduces(pair, ops):
         pair.check_state()
     except Mismatch as m:
         return m
+    except Unusable:
+        return None
     return None
 
 

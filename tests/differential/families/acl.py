@@ -190,8 +190,14 @@ def requests(g, most):
     for _ in range(g.randint(1, most)):
         ops += g.choice(FAMILY.data).draw(g)
     unfit = WAITING + (b"SELECT", b"SWAPDB", b"AUTH", b"RESET", b"QUIT", b"SORT", b"SORT_RO")
-    # What chance picks is compared with replies that may have been denied here.
-    return [o for o in ops if o[0][0].upper() not in unfit and o[1] in ("exact", "unordered", "unordered_pairs")][:12]
+
+    def fits(args, how):
+        # A range by name over members of different scores, whose preparation may have been denied here, holds what chance
+        # made of the skip list. And what chance picks is compared with replies that may have been denied.
+        by_name = b"LEX" in args[0].upper() or any(arg.upper() == b"BYLEX" for arg in args[1:])
+        return not by_name and args[0].upper() not in unfit and how in ("exact", "unordered", "unordered_pairs")
+
+    return [o for o in ops if fits(*o)][:12]
 
 
 @op(6)

@@ -58,7 +58,7 @@ impl Heart {
         self.ahead.begin(requests.len());
         let mut known = Vec::with_capacity(requests.len());
         for at in 0..requests.len() {
-            while known.len() < requests.len() && (known.len() <= at || self.ahead.is_near()) {
+            while known.len() < requests.len() && (known.len() <= at || self.ahead.reaches(known.len() - at)) {
                 let (base, spans) = &requests[known.len()];
                 let args = Args::new(&input[*base..], &self.spans[spans.clone()]);
                 known.push(engine.look_ahead(self.client, args, &mut self.ahead));

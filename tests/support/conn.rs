@@ -106,10 +106,16 @@ enum Stream {
 
 impl Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(s) => s.read(buf),
-            Stream::Tls(s) => s.read(buf),
-            Stream::Unix(s) => s.read(buf),
+        loop {
+            let read = match self {
+                Stream::Tcp(s) => s.read(buf),
+                Stream::Tls(s) => s.read(buf),
+                Stream::Unix(s) => s.read(buf),
+            };
+            // A process that was stopped and goes on finds its reads with a time limit so.
+            if !read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                return read;
+            }
         }
     }
 

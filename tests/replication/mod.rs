@@ -117,6 +117,17 @@ impl Stream {
         line.trim_end().to_owned()
     }
 
+    /// Asserts that nothing more comes but pings and the end of the connection.
+    #[track_caller]
+    pub fn ends(&mut self) {
+        loop {
+            match &*self.line() {
+                "" => return,
+                line => assert_eq!((line, &*self.line(), &*self.line()), ("*1", "$4", "PING")),
+            }
+        }
+    }
+
     /// The next request of the stream, its words apart by spaces; pings are passed over.
     pub fn request(&mut self) -> String {
         loop {

@@ -86,7 +86,7 @@ fn a_replica_is_listed_and_keeps_its_hands_off_the_keys() {
     let asked = [("GET x", "get"), ("PING", "ping"), ("XINFO HELP", "xinfo|help"), ("SLOWLOG GET", "slowlog|get")];
     for (request, name) in asked {
         stream.send(&format!("{request}\r\n"));
-        assert_eq!(stream.line(), "");
+        stream.ends();
         let said = format!("Replica generated a reply to command '{name}', disconnecting it: id=");
         eventually("the log says why", || s.log().contains(&said));
         (stream, _) = Stream::attach(&s, "");
@@ -96,7 +96,7 @@ fn a_replica_is_listed_and_keeps_its_hands_off_the_keys() {
             .contains("This master is sending an error to its replica: '-ERR Replica can't interact with the keyspace'")
     });
     c.is("CLIENT KILL TYPE replica", ":1");
-    assert_eq!(stream.line(), "");
+    stream.ends();
     c.is("REPLCONF listening-port", "-ERR syntax error");
     c.is("REPLCONF nonsense 1", "-ERR Unrecognized REPLCONF option: nonsense");
     c.is("REPLCONF rdb-filter-only keys", "-ERR Unsupported rdb-filter-only option: keys");
@@ -112,7 +112,7 @@ fn whoever_wants_the_snapshot_only_is_left_alone_behind_it() {
     assert_eq!(c.call_bytes(&[b"FUNCTION", b"LOAD", LIBRARY]).to_string(), "\"lib\"");
     let (mut all, snapshot) = Stream::attach(&s, "rdb-only 1 capa eof");
     assert!(checked(&s, &snapshot).contains("1 keys read"));
-    assert_eq!(all.line(), "");
+    all.ends();
     let (_, snapshot) = Stream::attach(&s, "capa eof rdb-only 1 rdb-filter-only functions");
     assert!(snapshot.windows(8).any(|part| part == b"name=lib") && checked(&s, &snapshot).contains("0 keys read"));
     let (_, snapshot) = Stream::attach(&s, "capa eof rdb-only 1 rdb-filter-only \"\"");

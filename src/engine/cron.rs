@@ -110,10 +110,8 @@ impl Engine {
         let mut more = self.keyspace.next_deadline().is_some_and(|at| (at as i64) < self.now.0);
         while more {
             more = self.keyspace.expire_slice(EXPIRY_BATCH);
-            if !self.keyspace.log.is_empty() {
-                self.settle_internal();
-                self.propagate_removals_alone();
-            }
+            self.settle_internal();
+            self.propagate_removals_alone();
             if (self.senses.monotonic_ns)() - began >= EXPIRY_SLICE_NS {
                 self.stats.expiry_time_cap_reached += more as u64;
                 break;

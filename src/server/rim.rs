@@ -109,16 +109,16 @@ impl Rim {
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut set_for = UnixMs(0);
         loop {
-            let left = {
+            let is_due = {
                 let engine = self.engine.borrow();
                 let due = engine.next_due();
                 if due > engine.now && (due < set_for || alarm.is_elapsed()) {
                     set_for = due;
                     alarm.as_mut().reset(tokio::time::Instant::now() + engine.time_until(due));
                 }
-                due.0 - engine.now.0
+                due <= engine.now
             };
-            if left <= 0 {
+            if is_due {
                 tokio::task::yield_now().await;
             } else {
                 tokio::select! {

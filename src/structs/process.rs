@@ -165,7 +165,7 @@ pub fn raise_open_files(wanted: u64) -> Option<u64> {
     }
 }
 
-/// Has the calling thread step aside for the loop where both share a core: it gets a seventh of it while the loop is busy.
+/// Has the calling thread step aside for the loop where both share a core: it gets a tenth of it while the loop is busy.
 /// Only a hint: a system that refuses goes on as it was. Slices shorter than the loop's own would be to its harm: who asks
 /// for little at a time is let in sooner, and so more often.
 pub fn step_aside() {
@@ -173,7 +173,7 @@ pub fn step_aside() {
     #[cfg(target_os = "linux")]
     {
         /// So much more than the process has.
-        const NICER: i32 = 8;
+        const NICER: i32 = 10;
         // SAFETY: takes no pointers. -1 may be an answer or an error, after which the thread is as polite as can be.
         let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
         // SAFETY: takes no pointers; here 0 is the calling thread, not its process.

@@ -3,26 +3,27 @@
 //!
 //! A clone costs its table a copy of each segment that is changed while the clone lives: 512 bytes and 56 counts to be
 //! raised, all over the memory. A walk passes each segment once and never comes back, so something cheaper will do: the
-//! table changes the shared segment itself, and what stood in the changed slots is put by, in a *patch* that the walk
-//! reads instead.
+//! table changes the shared segment itself, and hands what stood in the changed slots to the walk, which gives it as soon as
+//! it can and passes those slots by later. So what is put by is soon given back, however long the walk takes.
 //!
 //! Who may touch a shared segment is told by its `state`, one word:
 //!
 //! ```text
-//! lock: 2 bits | epoch: 6 bits | patch: 24 bits      an epoch other than the running walk's means a free lock, no patch
+//! lock: 2 bits | epoch: 6 bits | mask: 24 bits      an epoch other than the running walk's means a free lock, no mask
 //! ```
 //!
 //! Promises, on which the `unsafe` here rests:
 //! - nobody waits for the lock while holding up the table: the editor (whoever owns the table) that does not get it
 //!   copies the segment, as for any clone; the walker puts the segment off;
-//! - the editor keeps the locks it took until [`Editing::unlock`], to be called before its thread waits for anything;
+//! - the editor keeps the locks it took until [`Editing::unlock`], to be called before its thread waits for anything; what it
+//!   put by is handed over before the locks are given back, so who has claimed all segments can get all of it;
 //! - a segment is edited in place only while the walk and the table are its only holders: its count is 2, the walk began
 //!   when no clone was alive, and none has been made since (`closed`);
 //! - the walk holds its reference until it has got the lock, which it never gives back; so a locked segment stays alive,
 //!   and once a walk is over, each segment it shared is unlocked or marked as walked;
-//! - a slot, or the entry in it, is changed in place only after that entry was put by in the patch, as a copy or as a clone;
-//!   an entry with two holders (slot and patch) is not changed in place by anybody, and the walk does not look at the
-//!   entries of slots that the patch has.
+//! - a slot, or the entry in it, is changed in place only after that entry was put by, as a copy or as a clone, and the slot
+//!   was noted in the segment's *mask*; an entry with two holders is not changed in place by anybody, and the walk does not
+//!   look at the entries of noted slots.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -45,30 +46,44 @@ const EDITED: u32 = 1;
 const WALKED: u32 = 2;
 const EPOCH_SHIFT: u32 = 2;
 const EPOCH_MASK: u32 = 63;
-const PATCH_SHIFT: u32 = 8;
-const MOST_PATCHES: u32 = (1 << 24) - 1;
+const MASK_SHIFT: u32 = 8;
+const MOST_MASKS: u32 = (1 << 24) - 1;
 
-/// Patches of the first chunk; each further one is twice as large as the one before.
+/// Masks of the first chunk; each further one is twice as large as the one before.
 const FIRST_CHUNK: usize = 64;
-/// As many chunks as `MOST_PATCHES` need.
+/// As many chunks as `MOST_MASKS` need.
 const CHUNKS: usize = 19;
-/// Entries that a patch makes room for at a time.
-const PATCH_STEP: usize = 4;
 
-/// What stood in the slots of a segment that have been changed since the walk began.
-struct Patch<E> {
-    /// The slots.
-    slots: u64,
-    /// What stood in them, in their order; `None` in a slot that was free.
-    old: Vec<Option<E>>,
+/// Entries that were put by since the one before was handed over.
+struct Batch<E> {
+    entries: Vec<E>,
+    before: *mut Batch<E>,
 }
 
-/// What the editor and the walk share. A patch is reached only by who has the lock of its segment.
-pub(super) struct Patches<E: Entry> {
+impl<E> Batch<E> {
+    /// Takes a chain of batches apart.
+    ///
+    /// # Safety
+    /// `last` must be null, or the last of a chain of batches from `Box::into_raw` that nobody else has.
+    unsafe fn each(mut last: *mut Batch<E>, mut f: impl FnMut(Vec<E>)) {
+        while !last.is_null() {
+            // SAFETY: passed on to the caller.
+            let Batch { entries, before } = *unsafe { Box::from_raw(last) };
+            f(entries);
+            last = before;
+        }
+    }
+}
+
+/// What the editor and the walk share. A mask (the slots of a segment whose entries are put by) is reached only by who has
+/// the lock of its segment.
+pub(super) struct Shared<E: Entry> {
     epoch: u32,
     /// A clone has been made: segments are not changed in place any more.
     closed: AtomicBool,
-    chunks: [AtomicPtr<UnsafeCell<Patch<E>>>; CHUNKS],
+    chunks: [AtomicPtr<UnsafeCell<u64>>; CHUNKS],
+    /// The last batch that was handed over and not taken yet.
+    put_by: AtomicPtr<Batch<E>>,
     /// The walker wants to be told when the editor gives locks back.
     is_awaited: AtomicBool,
     /// How often it was told.
@@ -76,62 +91,93 @@ pub(super) struct Patches<E: Entry> {
     tell: Condvar,
 }
 
-// SAFETY: a patch is only touched by the holder of its segment's lock, which hands over what was written before; chunks
-// are put in by the editor alone, and found through an index that came with a lock.
-unsafe impl<E: Entry + Send + Sync> Send for Patches<E> {}
+// SAFETY: a mask is only touched by the holder of its segment's lock, which hands over what was written before; chunks
+// are put in by the editor alone, and found through an index that came with a lock. A batch has one owner: the editor until
+// it is handed over whole, then who takes it out.
+unsafe impl<E: Entry + Send + Sync> Send for Shared<E> {}
 // SAFETY: as above.
-unsafe impl<E: Entry + Send + Sync> Sync for Patches<E> {}
+unsafe impl<E: Entry + Send + Sync> Sync for Shared<E> {}
 
-/// The chunk of a patch and its place there; patches count from 1.
-fn chunk_of(patch: u32) -> (usize, usize) {
-    let from_zero = patch as usize - 1 + FIRST_CHUNK;
+/// The chunk of a mask and its place there; masks count from 1.
+fn chunk_of(mask: u32) -> (usize, usize) {
+    let from_zero = mask as usize - 1 + FIRST_CHUNK;
     let chunk = (from_zero / FIRST_CHUNK).ilog2() as usize;
     (chunk, from_zero - (FIRST_CHUNK << chunk))
 }
 
-impl<E: Entry> Patches<E> {
+impl<E: Entry> Shared<E> {
     fn new(epoch: u32) -> Self {
-        Patches {
+        Shared {
             epoch,
             closed: AtomicBool::new(false),
             chunks: std::array::from_fn(|_| AtomicPtr::default()),
+            put_by: AtomicPtr::default(),
             is_awaited: AtomicBool::new(false),
             told: Mutex::new(0),
             tell: Condvar::new(),
         }
     }
 
-    /// Makes sure that a patch is there. For the editor.
-    fn provide(&self, patch: u32) {
-        let (chunk, _) = chunk_of(patch);
+    /// Makes sure that a mask is there. For the editor.
+    fn provide(&self, mask: u32) {
+        let (chunk, _) = chunk_of(mask);
         if self.chunks[chunk].load(Ordering::Relaxed).is_null() {
-            let fresh: Box<[_]> =
-                (0..FIRST_CHUNK << chunk).map(|_| UnsafeCell::new(Patch::<E> { slots: 0, old: Vec::new() })).collect();
+            let fresh: Box<[UnsafeCell<u64>]> = (0..FIRST_CHUNK << chunk).map(|_| UnsafeCell::new(0)).collect();
             self.chunks[chunk].store(Box::into_raw(fresh).cast(), Ordering::Release);
         }
     }
 
     /// # Safety
-    /// The caller must hold the lock of the segment that the patch was made for, and no other reference to the patch.
+    /// The caller must hold the lock of the segment that the mask was made for, and no other reference to the mask.
     #[allow(clippy::mut_from_ref)]
-    unsafe fn patch(&self, patch: u32) -> &mut Patch<E> {
-        let (chunk, at) = chunk_of(patch);
+    unsafe fn mask(&self, mask: u32) -> &mut u64 {
+        let (chunk, at) = chunk_of(mask);
         let first = self.chunks[chunk].load(Ordering::Acquire);
-        // SAFETY: a number in a segment's state is that of a patch that was provided; the rest is the caller's.
+        // SAFETY: a number in a segment's state is that of a mask that was provided; the rest is the caller's.
         unsafe { &mut *(*first.add(at)).get() }
     }
 
-    /// The state's lock and patch as they count for this walk.
+    /// Hands over what was put by. For the editor.
+    fn hand_over(&self, entries: Vec<E>) {
+        held::left_behind(entries.capacity() * size_of::<E>());
+        let batch = Box::into_raw(Box::new(Batch { entries, before: std::ptr::null_mut() }));
+        let mut last = self.put_by.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the batch is this thread's until the exchange succeeds.
+            unsafe { (*batch).before = last };
+            match self.put_by.compare_exchange_weak(last, batch, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(other) => last = other,
+            }
+        }
+    }
+
+    /// Gives what was put by since the last time, and back what nobody else needs of it.
+    fn give_put_by(&self, f: &mut impl FnMut(&E)) {
+        if self.put_by.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        let last = self.put_by.swap(std::ptr::null_mut(), Ordering::Acquire);
+        // SAFETY: the chain was made by `hand_over`, and is out of everybody's reach.
+        unsafe {
+            Batch::each(last, |entries| {
+                held::freed(entries.capacity() * size_of::<E>());
+                entries.into_iter().for_each(|entry| f(&entry));
+            });
+        }
+    }
+
+    /// The state's lock and mask as they count for this walk.
     fn read(&self, state: u32) -> (u32, u32) {
         if (state >> EPOCH_SHIFT) & EPOCH_MASK == self.epoch {
-            (state & LOCK_MASK, state >> PATCH_SHIFT)
+            (state & LOCK_MASK, state >> MASK_SHIFT)
         } else {
             (FREE, 0)
         }
     }
 
-    fn state(&self, lock: u32, patch: u32) -> u32 {
-        lock | self.epoch << EPOCH_SHIFT | patch << PATCH_SHIFT
+    fn state(&self, lock: u32, mask: u32) -> u32 {
+        lock | self.epoch << EPOCH_SHIFT | mask << MASK_SHIFT
     }
 
     fn told(&self) -> MutexGuard<'_, u64> {
@@ -169,35 +215,34 @@ impl<E: Entry> Patches<E> {
         self.closed.store(true, Ordering::Relaxed);
     }
 
-    /// The walker takes a segment, with what is put by for it; `Err` while the editor has it.
+    /// The walker takes a segment, and learns which slots to pass by; `Err` while the editor has it.
     ///
     /// # Safety
     /// The segment must be alive and shared with the walk's table.
-    unsafe fn claim(&self, segment: *const Segment<E>) -> Result<Option<Patch<E>>, ()> {
+    unsafe fn claim(&self, segment: *const Segment<E>) -> Result<u64, ()> {
         // SAFETY: passed on to the caller; the word is atomic.
         let state = unsafe { (*segment).state() };
         let mut found = state.load(Ordering::Relaxed);
         loop {
-            let (lock, patch) = self.read(found);
+            let (lock, mask) = self.read(found);
             if lock == EDITED {
                 return Err(());
             }
-            let taken = self.state(WALKED, patch);
+            let taken = self.state(WALKED, mask);
             match state.compare_exchange_weak(found, taken, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) if patch == 0 => return Ok(None),
-                Ok(_) => {
-                    // SAFETY: the lock was just taken, and the borrow ends here.
-                    let patch = unsafe { self.patch(patch) };
-                    return Ok(Some(std::mem::replace(patch, Patch::<E> { slots: 0, old: Vec::new() })));
-                }
+                Ok(_) if mask == 0 => return Ok(0),
+                // SAFETY: the lock was just taken, and the borrow ends here.
+                Ok(_) => return Ok(unsafe { *self.mask(mask) }),
                 Err(other) => found = other,
             }
         }
     }
 }
 
-impl<E: Entry> Drop for Patches<E> {
+impl<E: Entry> Drop for Shared<E> {
     fn drop(&mut self) {
+        // SAFETY: the chain was made by `hand_over`, and nobody else is left.
+        unsafe { Batch::each(*self.put_by.get_mut(), drop) };
         for (at, chunk) in self.chunks.iter_mut().enumerate() {
             let first = *chunk.get_mut();
             if !first.is_null() {
@@ -211,9 +256,11 @@ impl<E: Entry> Drop for Patches<E> {
 
 /// The editor's side: what a table knows of the walk that is under way.
 pub(super) struct Editing<E: Entry> {
-    patches: Arc<Patches<E>>,
-    /// Number of patches given out.
+    shared: Arc<Shared<E>>,
+    /// Number of masks given out.
     used: u32,
+    /// What was put by since the locks were last given back.
+    put_by: Vec<E>,
     /// Segments that are locked. Alive: the walk holds each until it gets its lock.
     locked: Vec<NonNull<Segment<E>>>,
 }
@@ -226,12 +273,12 @@ unsafe impl<E: Entry + Send + Sync> Sync for Editing<E> {}
 impl<E: Entry> Editing<E> {
     /// Whether the walk is over.
     pub(super) fn is_over(&self) -> bool {
-        self.patches.is_unique()
+        self.shared.is_unique()
     }
 
     /// A clone of the table is made.
     pub(super) fn close(&self) {
-        self.patches.close();
+        self.shared.close();
     }
 
     /// Takes the lock of a shared segment to change it in place. False when that may not be.
@@ -239,29 +286,29 @@ impl<E: Entry> Editing<E> {
     /// # Safety
     /// `link` must be a segment of the table, held by a directory (or root) that the table owns.
     pub(super) unsafe fn lock(&mut self, link: Link<E>) -> bool {
-        if self.patches.closed.load(Ordering::Relaxed) {
+        if self.shared.closed.load(Ordering::Relaxed) {
             return false;
         }
         let segment = link.segment();
         // SAFETY: the table keeps the segment alive; only atomic words are read.
         let (state, holders) = unsafe { ((*segment).state(), link.ref_count()) };
         let found = state.load(Ordering::Relaxed);
-        let (lock, mut patch) = self.patches.read(found);
+        let (lock, mut mask) = self.shared.read(found);
         if lock == EDITED {
             return true;
         }
         if lock == WALKED || holders != 2 {
             return false;
         }
-        if patch == 0 {
-            if self.used == MOST_PATCHES {
+        if mask == 0 {
+            if self.used == MOST_MASKS {
                 return false;
             }
             self.used += 1;
-            patch = self.used;
-            self.patches.provide(patch);
+            mask = self.used;
+            self.shared.provide(mask);
         }
-        let taken = self.patches.state(EDITED, patch);
+        let taken = self.shared.state(EDITED, mask);
         let locked = state.compare_exchange(found, taken, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if locked {
             // SAFETY: an address of a segment is not null.
@@ -275,37 +322,35 @@ impl<E: Entry> Editing<E> {
     /// # Safety
     /// The segment must be locked by `lock`, `at` below its number of slots.
     pub(super) unsafe fn put_by(&mut self, segment: *const Segment<E>, at: usize) {
-        // SAFETY: the lock is held, so the patch and the slots are this thread's to use.
+        // SAFETY: the lock is held, so the mask and the slots are this thread's to use.
         unsafe {
-            let (_, patch) = self.patches.read((*segment).state().load(Ordering::Relaxed));
-            let patch = self.patches.patch(patch);
+            let (_, mask) = self.shared.read((*segment).state().load(Ordering::Relaxed));
+            let slots = self.shared.mask(mask);
             let bit = 1 << at;
-            if patch.slots & bit != 0 {
-                return;
+            if *slots & bit == 0 {
+                *slots |= bit;
+                if !(*segment).slot_is_free(at) {
+                    self.put_by.push((*segment).at(at).put_by());
+                }
             }
-            let old = (!(*segment).slot_is_free(at)).then(|| (*segment).at(at).put_by());
-            let rank = (patch.slots & (bit - 1)).count_ones() as usize;
-            if patch.old.len() == patch.old.capacity() {
-                patch.old.reserve_exact(PATCH_STEP);
-                held::left_behind(PATCH_STEP * size_of::<E>());
-            }
-            patch.old.insert(rank, old);
-            patch.slots |= bit;
         }
     }
 
-    /// Gives all locks back. O(locks).
+    /// Hands over what was put by and gives all locks back. O(locks).
     pub(super) fn unlock(&mut self) {
         if self.locked.is_empty() {
             return;
         }
+        if !self.put_by.is_empty() {
+            self.shared.hand_over(std::mem::take(&mut self.put_by));
+        }
         for segment in self.locked.drain(..) {
             // SAFETY: the walk holds the segment, and cannot let go of it before this.
             let state = unsafe { segment.as_ref().state() };
-            let (_, patch) = self.patches.read(state.load(Ordering::Relaxed));
-            state.store(self.patches.state(FREE, patch), Ordering::Release);
+            let (_, mask) = self.shared.read(state.load(Ordering::Relaxed));
+            state.store(self.shared.state(FREE, mask), Ordering::Release);
         }
-        self.patches.tell();
+        self.shared.tell();
     }
 }
 
@@ -318,12 +363,12 @@ impl<E: Entry> Drop for Editing<E> {
 /// All that a table held when the walk began. Made by [`Table::walk`].
 pub struct Walk<E: Entry> {
     table: Table<E>,
-    patches: Option<Arc<Patches<E>>>,
+    shared: Option<Arc<Shared<E>>>,
 }
 
 impl<E: Entry> From<Table<E>> for Walk<E> {
     fn from(table: Table<E>) -> Self {
-        Walk { table, patches: None }
+        Walk { table, shared: None }
     }
 }
 
@@ -332,12 +377,12 @@ impl<E: Entry> Table<E> {
     /// under way, it costs what a clone does. Otherwise the table changes shared segments in place, and has to be told
     /// when others may have them: see [`Table::let_walk`].
     pub fn walk(&mut self) -> Walk<E> {
-        match self.tree.begin_edit(Patches::new) {
+        match self.tree.begin_edit(Shared::new) {
             None => Walk::from(self.clone()),
-            Some((tree, patches)) => {
+            Some((tree, shared)) => {
                 let (len, timed, in_parts) = (self.len, self.timed, self.in_parts);
                 let table = Table { tree, overflow: self.overflow.clone(), len, timed, in_parts };
-                Walk { table, patches: Some(patches) }
+                Walk { table, shared: Some(shared) }
             }
         }
     }
@@ -351,15 +396,15 @@ impl<E: Entry> Table<E> {
 
 impl<E: Entry> Tree<E> {
     /// Begins editing in place. None when there are clones, or nothing worth it.
-    fn begin_edit(&mut self, make: impl FnOnce(u32) -> Patches<E>) -> Option<(Self, Arc<Patches<E>>)> {
+    fn begin_edit(&mut self, make: impl FnOnce(u32) -> Shared<E>) -> Option<(Self, Arc<Shared<E>>)> {
         if self.is_small() || !self.is_alone() {
             return None;
         }
         let epoch = self.next_epoch();
         let clone = self.clone();
-        let patches = Arc::new(make(epoch));
-        self.set_editing(Editing { patches: patches.clone(), used: 0, locked: Vec::new() });
-        Some((clone, patches))
+        let shared = Arc::new(make(epoch));
+        self.set_editing(Editing { shared: shared.clone(), used: 0, put_by: Vec::new(), locked: Vec::new() });
+        Some((clone, shared))
     }
 }
 
@@ -392,7 +437,7 @@ impl<E: Entry> Walk<E> {
 
     fn give_all(&mut self, f: &mut impl FnMut(&E)) {
         let Table { mut tree, overflow, .. } = std::mem::take(&mut self.table);
-        let mut pass = Pass { patches: self.patches.as_deref(), waiting: None, put_off: Vec::new() };
+        let mut pass = Pass { shared: self.shared.as_deref(), waiting: None, put_off: Vec::new() };
         // SAFETY: the tree's reference of its root is given away once.
         unsafe {
             if let Some(root) = tree.take_root() {
@@ -408,7 +453,7 @@ impl<E: Entry> Walk<E> {
 
 impl<E: Entry> Drop for Walk<E> {
     fn drop(&mut self) {
-        if self.patches.is_some() {
+        if self.shared.is_some() {
             // The only way out for a segment that the editor may have in hand is through its lock.
             self.give_all(&mut |_| ());
         }
@@ -418,13 +463,14 @@ impl<E: Entry> Drop for Walk<E> {
 /// A claimed segment, whose entries have been asked for.
 struct Claimed<E: Entry> {
     link: Link<E>,
-    patch: Option<Patch<E>>,
+    /// Slots whose entries were put by.
+    passed_by: u64,
 }
 
 /// One walk's way through the nodes.
 struct Pass<'a, E: Entry> {
     /// None where nothing is changed in place.
-    patches: Option<&'a Patches<E>>,
+    shared: Option<&'a Shared<E>>,
     /// The segment before.
     waiting: Option<Claimed<E>>,
     /// Segments that the editor had in hand.
@@ -439,9 +485,9 @@ impl<E: Entry> Pass<'_, E> {
         // references are taken out of it, and freed without them.
         unsafe {
             if link.is_segment() {
-                let claimed = self.patches.map_or(Ok(None), |patches| patches.claim(link.segment()));
+                let claimed = self.shared.map_or(Ok(0), |shared| shared.claim(link.segment()));
                 return match claimed {
-                    Ok(patch) => self.take(Claimed { link, patch }, f),
+                    Ok(passed_by) => self.take(Claimed { link, passed_by }, f),
                     Err(()) => self.put_off.push(link),
                 };
             }
@@ -460,21 +506,22 @@ impl<E: Entry> Pass<'_, E> {
             // SAFETY: passed on to the caller.
             unsafe { Self::give(before, f) };
         }
+        // Now, while it is still in a cache, and so that there is never much of it.
+        if let Some(shared) = self.shared {
+            shared.give_put_by(f);
+        }
     }
 
     /// # Safety
     /// As for `take`.
-    unsafe fn give(Claimed { link, patch }: Claimed<E>, f: &mut impl FnMut(&E)) {
+    unsafe fn give(Claimed { link, passed_by }: Claimed<E>, f: &mut impl FnMut(&E)) {
         // SAFETY: nobody changes a claimed segment while this walk holds it, nor an entry that stands in it.
         unsafe {
             let segment = &*link.segment();
-            match patch {
-                None => segment.entries().for_each(&mut *f),
-                Some(Patch { slots, old }) => {
-                    segment.occupied().filter(|at| slots >> at & 1 == 0).for_each(|at| f(segment.at(at)));
-                    old.iter().flatten().for_each(&mut *f);
-                    held::freed(old.capacity() * size_of::<E>());
-                }
+            if passed_by == 0 {
+                segment.entries().for_each(f);
+            } else {
+                segment.occupied().filter(|at| passed_by >> at & 1 == 0).for_each(|at| f(segment.at(at)));
             }
             link.release();
         }
@@ -486,7 +533,7 @@ impl<E: Entry> Pass<'_, E> {
     /// To be called once, at the end.
     unsafe fn finish(mut self, f: &mut impl FnMut(&E)) {
         loop {
-            let told = self.patches.map_or(0, Patches::listen);
+            let told = self.shared.map_or(0, Shared::listen);
             // SAFETY: each link in the list comes with a reference.
             unsafe {
                 for link in std::mem::take(&mut self.put_off) {
@@ -496,10 +543,12 @@ impl<E: Entry> Pass<'_, E> {
                     Self::give(last, f);
                 }
             }
-            match self.patches {
-                Some(patches) if !self.put_off.is_empty() => patches.await_more(told),
-                _ => return,
+            let Some(shared) = self.shared else { return };
+            shared.give_put_by(f);
+            if self.put_off.is_empty() {
+                return;
             }
+            shared.await_more(told);
         }
     }
 }

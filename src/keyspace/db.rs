@@ -237,6 +237,7 @@ impl<'a> DbMut<'a> {
                 object.set_clock(fresh);
             }
         }
+        keyspace.large.look(self.index, object);
         Some(object)
     }
 
@@ -274,6 +275,7 @@ impl<'a> DbMut<'a> {
                 object.set_clock(fresh);
             }
         }
+        keyspace.large.look(self.index, object);
         match object.body_mut() {
             BodyMut::Payload(container) => T::of_mut(container).ok_or(WrongType),
             _ => Err(WrongType),
@@ -333,8 +335,9 @@ impl<'a> DbMut<'a> {
     }
 
     /// Stores a record that was taken from, or copied of, another key. Replaces what was there.
-    pub fn put_object(&mut self, object: Object) {
+    pub fn put_object(&mut self, mut object: Object) {
         let hash = hash(object.key());
+        self.keyspace.large.came(self.index, &mut object);
         let key_is_new = self.table().get(hash, object.key()).is_none();
         if key_is_new {
             self.keyspace.log.noted(self.index, object.key(), Event::NEW);
@@ -345,7 +348,8 @@ impl<'a> DbMut<'a> {
     }
 
     /// Stores a record that was loaded, with its key's hash; false when the key is there already.
-    pub fn insert_loaded(&mut self, hash: u64, object: Object) -> bool {
+    pub fn insert_loaded(&mut self, hash: u64, mut object: Object) -> bool {
+        self.keyspace.large.came(self.index, &mut object);
         self.table_mut().insert_new(hash, object)
     }
 

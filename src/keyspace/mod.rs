@@ -9,6 +9,7 @@ pub mod event;
 pub mod evict;
 pub mod expire;
 pub mod fields;
+mod large;
 pub mod log;
 
 pub use crate::base::ids::{DbIndex, UnixMs};
@@ -114,6 +115,7 @@ pub struct Keyspace {
     /// Dropped values that wait for the reclaim thread.
     pub garbage: Vec<Garbage>,
     expiry: expire::ExpiryState,
+    large: large::LargeKeys,
     /// A snapshot is being walked.
     is_walked: bool,
 }
@@ -134,6 +136,7 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             garbage: Vec::new(),
             expiry: expire::ExpiryState::default(),
+            large: large::LargeKeys::default(),
             is_walked: false,
         }
     }
@@ -163,7 +166,11 @@ impl Keyspace {
     /// what is written meanwhile. See [`Keyspace::let_walk`].
     pub fn snapshot(&mut self) -> Vec<Walk<Object>> {
         self.is_walked = true;
-        self.dbs.iter_mut().map(Table::walk).collect()
+        let walks = self.dbs.iter_mut().map(Table::walk).collect();
+        self.large.put_by(&mut self.dbs);
+        // Whoever has the walks may drop them before this thread comes to let them go on.
+        self.let_walk();
+        walks
     }
 
     /// Lets snapshots have what was changed since the last call. To be called once a turn.
@@ -208,6 +215,7 @@ impl Keyspace {
     /// Exchanges two databases' keys.
     pub fn swap(&mut self, a: DbIndex, b: DbIndex) {
         self.dbs.swap(a.0 as usize, b.0 as usize);
+        self.large.swap(a, b);
         self.log.swapped(a, b);
     }
 

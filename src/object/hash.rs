@@ -4,7 +4,8 @@
 //! Promises: a hash is packed exactly as long as Redis keeps it so (`hash-max-listpack-entries` and `-value`) and
 //! never packed again afterwards; a packed hash is in the order its fields came (those with deadlines before them, in
 //! the order of these), and its bytes are those of RDB files. A value of the length of the one before is written in
-//! place. A hash that never had a deadline pays nothing for them.
+//! place. A hash that never had a deadline pays nothing for them. What changes a table lets the walk go on that a snapshot
+//! may be written from, before it returns.
 //!
 //! Deadlines are in `hash/deadlines.rs`: what reads a hash names a moment, and fields whose deadline lies before it are
 //! not seen. The methods here see all fields.
@@ -141,6 +142,7 @@ impl Hash {
                         table.set_deadline(at, field, None);
                     }
                 }
+                table.let_walk();
                 return made;
             }
             _ => unreachable!("the type was checked when the reference was made"),
@@ -161,7 +163,11 @@ impl Hash {
                 }
                 None => false,
             },
-            Container::HashTable(table) => table.remove(hash(field), field).is_some(),
+            Container::HashTable(table) => {
+                let removed = table.remove(hash(field), field).is_some();
+                table.let_walk();
+                removed
+            }
             Container::HashTimed(pack) => match timed_pack::find(pack, field) {
                 Some(at) => {
                     pack.remove_at(at, timed_pack::WIDTH);

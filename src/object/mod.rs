@@ -27,7 +27,7 @@ use crate::structs::intset::IntSet;
 use crate::structs::listpack::Listpack;
 use crate::structs::quicklist::Quicklist;
 use crate::structs::record::{Body, NewBody, Payload, Record};
-use crate::structs::table::Table;
+use crate::structs::table::{PassedOnce, Table};
 use triomphe::Arc;
 
 /// A key with its value: one entry of a database.
@@ -48,10 +48,14 @@ pub enum Container {
     SetPacked(Listpack),
     /// A large set.
     SetTable(Box<Table<set::Member>>),
+    /// A large set as a snapshot has it that is changed meanwhile. Never under a key.
+    SetWalk(PassedOnce<set::Member>),
     /// A small hash: field, value, field, value.
     HashPacked(Listpack),
     /// A large hash.
     HashTable(Box<Table<hash::Field>>),
+    /// A large hash as a snapshot has it that is changed meanwhile. Never under a key.
+    HashWalk(PassedOnce<hash::Field>),
     /// A small hash of which some field has, or had, a deadline: field, value, deadline.
     HashTimed(Listpack),
     /// A small sorted set: member, score, in score order.
@@ -108,8 +112,12 @@ impl Container {
         match self {
             Container::Raw(_) => Kind::String,
             Container::ListPacked(_) | Container::ListQuick(_) => Kind::List,
-            Container::SetInts(_) | Container::SetPacked(_) | Container::SetTable(_) => Kind::Set,
-            Container::HashPacked(_) | Container::HashTable(_) | Container::HashTimed(_) => Kind::Hash,
+            Container::SetInts(_) | Container::SetPacked(_) | Container::SetTable(_) | Container::SetWalk(_) => {
+                Kind::Set
+            }
+            Container::HashPacked(_) | Container::HashTable(_) | Container::HashTimed(_) | Container::HashWalk(_) => {
+                Kind::Hash
+            }
             Container::ZsetPacked(_) | Container::ZsetTree(_) => Kind::SortedSet,
             Container::Stream(_) => Kind::Stream,
         }
@@ -122,6 +130,8 @@ impl Container {
             Container::ListQuick(list) => list.node_count(),
             Container::SetTable(table) => table.len(),
             Container::HashTable(table) => table.len(),
+            Container::SetWalk(walk) => walk.len(),
+            Container::HashWalk(walk) => walk.len(),
             Container::ZsetTree(scores) => scores.len(),
             Container::Stream(stream) => stream.weight(),
             _ => 1,
@@ -151,6 +161,8 @@ impl Container {
             }
             Container::ZsetTree(scores) => scores.alloc_bytes(samples),
             Container::Stream(stream) => stream.alloc_bytes(samples),
+            // What the table holds is the table's.
+            Container::SetWalk(_) | Container::HashWalk(_) => 0,
         }
     }
 }
@@ -163,7 +175,18 @@ impl Payload for Container {
             _ => None,
         }
     }
+
+    fn put_by(&mut self) -> Option<Container> {
+        match self {
+            Container::SetTable(table) if table.len() >= WALKED_LEN => Some(Container::SetWalk(table.walk().into())),
+            Container::HashTable(table) if table.len() >= WALKED_LEN => Some(Container::HashWalk(table.walk().into())),
+            _ => None,
+        }
+    }
 }
+
+/// Tables of at least this length are changed in place beside a snapshot: less is copied soon enough, leaf by leaf.
+const WALKED_LEN: usize = 1024;
 
 /// The sum of all sizes, extrapolated from the first `samples` of `len` (0: all are added).
 pub(crate) fn sampled(len: usize, samples: usize, sizes: impl Iterator<Item = usize>) -> usize {
@@ -197,9 +220,9 @@ pub fn encoding_name(object: &Object) -> &'static str {
             Container::Raw(_) => "raw",
             Container::ListPacked(_) | Container::ListQuick(_) => "quicklist",
             Container::SetInts(_) => "intset",
-            Container::SetPacked(_) | Container::SetTable(_) => "hashtable",
+            Container::SetPacked(_) | Container::SetTable(_) | Container::SetWalk(_) => "hashtable",
             Container::HashPacked(_) => "listpack",
-            Container::HashTable(_) => "hashtable",
+            Container::HashTable(_) | Container::HashWalk(_) => "hashtable",
             Container::HashTimed(_) => "listpackex",
             Container::ZsetPacked(_) => "listpack",
             Container::ZsetTree(_) => "skiplist",

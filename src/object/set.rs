@@ -146,7 +146,11 @@ impl Set {
     #[inline]
     pub fn insert(&mut self, member: &[u8], limits: &Limits) -> bool {
         match &mut self.0 {
-            Container::SetTable(table) => table.find_or_insert_with(hash(member), member, || Member::new(member)).1,
+            Container::SetTable(table) => {
+                let made = table.find_or_insert_with(hash(member), member, || Member::new(member)).1;
+                table.let_walk();
+                made
+            }
             Container::SetPacked(pack) => {
                 if pack.find(member, 0).is_some() {
                     return false;
@@ -187,7 +191,11 @@ impl Set {
     #[inline]
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
-            Container::SetTable(table) => table.remove(hash(member), member).is_some(),
+            Container::SetTable(table) => {
+                let removed = table.remove(hash(member), member).is_some();
+                table.let_walk();
+                removed
+            }
             Container::SetInts(ints) => parse_int(member).is_some_and(|value| ints.remove(value)),
             Container::SetPacked(pack) => {
                 let found = pack.find(member, 0);

@@ -9,6 +9,7 @@ use crate::base::float::format_f64_17g;
 use crate::object::hash::timed_pack;
 use crate::object::{Container, Hash, Object, Typed};
 use crate::structs::listpack::{Item, Listpack};
+use crate::structs::process::breathe;
 use crate::structs::record::Body;
 use crate::structs::table::Entry;
 
@@ -55,6 +56,7 @@ struct Pieces<'a> {
 impl Pieces<'_> {
     /// Begins an element, with a new request if it takes one.
     fn element(&mut self) -> &mut Vec<u8> {
+        breathe();
         if self.room == 0 {
             (self.settle)(self.out);
             self.room = self.left.min(ITEMS_MAX);
@@ -82,8 +84,10 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
         Container::SetInts(ints) => (b"SADD", 1, ints.len()),
         Container::SetPacked(pack) => (b"SADD", 1, pack.len()),
         Container::SetTable(table) => (b"SADD", 1, table.len()),
+        Container::SetWalk(walk) => (b"SADD", 1, walk.len()),
         Container::HashPacked(pack) => (b"HMSET", 2, pack.len() / 2),
         Container::HashTable(table) => (b"HMSET", 2, table.len()),
+        Container::HashWalk(walk) => (b"HMSET", 2, walk.len()),
         Container::HashTimed(pack) => (b"HMSET", 2, pack.len() / timed_pack::WIDTH),
         Container::ZsetPacked(pack) => (b"ZADD", 2, pack.len() / 2),
         Container::ZsetTree(scores) => (b"ZADD", 2, scores.len()),
@@ -99,6 +103,7 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
         }
         Container::SetInts(ints) => ints.iter().for_each(|value| append_bulk_int(pieces.element(), value)),
         Container::SetTable(table) => table.for_each(|member| append_bulk(pieces.element(), member.key())),
+        Container::SetWalk(walk) => walk.consume(|member| append_bulk(pieces.element(), member.key())),
         Container::HashPacked(pack) => pairs(pack, |field, value| {
             let out = pieces.element();
             append_item(out, field);
@@ -112,6 +117,19 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
                     append_item(out, value);
                 });
                 append_field_deadlines(out, key, hash, settle);
+            }
+        }
+        Container::HashWalk(walk) => {
+            let mut timed = Vec::new();
+            walk.consume(|field| {
+                let out = pieces.element();
+                append_bulk(out, field.key());
+                append_bulk(out, field.value());
+                timed.extend(field.deadline().map(|at| (Box::<[u8]>::from(field.key()), at)));
+            });
+            for (field, at) in timed {
+                settle(out);
+                append_field_deadline(out, key, &field, at);
             }
         }
         Container::ZsetPacked(pack) => pairs(pack, |member, score| {
@@ -135,14 +153,18 @@ fn append_field_deadlines(out: &mut Vec<u8>, key: &[u8], hash: &Hash, settle: &m
     hash.for_each_timed(|field, _, deadline| {
         let Some(at) = deadline else { return };
         settle(out);
-        append_count(out, 6);
-        append_bulk(out, b"HPEXPIREAT");
-        append_bulk(out, key);
-        append_bulk_int(out, at as i64);
-        append_bulk(out, b"FIELDS");
-        append_bulk(out, b"1");
-        append_item(out, field);
+        append_field_deadline(out, key, field.as_str_buf(&mut [0; 24]), at);
     });
+}
+
+fn append_field_deadline(out: &mut Vec<u8>, key: &[u8], field: &[u8], at: u64) {
+    append_count(out, 6);
+    append_bulk(out, b"HPEXPIREAT");
+    append_bulk(out, key);
+    append_bulk_int(out, at as i64);
+    append_bulk(out, b"FIELDS");
+    append_bulk(out, b"1");
+    append_bulk(out, field);
 }
 
 fn append_item(out: &mut Vec<u8>, item: Item<'_>) {

@@ -7,7 +7,9 @@ use super::writer::Sink;
 use super::{VERSION, VERSION_WITH_FIELD_DEADLINES, crc64, kind, node, string};
 use crate::base::lzf;
 use crate::base::num::parse_i64;
+use crate::object::hash::Field;
 use crate::object::{Container, Object};
+use crate::structs::process::breathe;
 use crate::structs::record::{Body, Payload};
 use crate::structs::table::Entry;
 
@@ -38,9 +40,10 @@ impl<S: Sink> Out<S> {
         Out { bytes: Vec::new(), packed: Vec::new(), compress, sum, crc: 0, block_bytes, sink, error: None }
     }
 
-    /// Hands the buffer on if it is full.
+    /// Hands the buffer on if it is full. To be called after each element: others may want the core meanwhile.
     #[inline]
     pub(super) fn settle(&mut self) {
+        breathe();
         if self.bytes.len() >= self.block_bytes {
             self.flush();
         }
@@ -165,6 +168,13 @@ impl<S: Sink> Out<S> {
         }
     }
 
+    #[inline]
+    fn field(&mut self, field: &Field) {
+        self.string(field.key());
+        self.string(field.value());
+        self.settle();
+    }
+
     fn container(&mut self, container: &Container) {
         match container {
             Container::Raw(bytes) => self.string(bytes),
@@ -193,17 +203,30 @@ impl<S: Sink> Out<S> {
                     self.settle();
                 });
             }
+            Container::SetWalk(walk) => {
+                self.length(walk.len() as u64);
+                walk.consume(|member| {
+                    self.string(member.key());
+                    self.settle();
+                });
+            }
             Container::HashPacked(pack) | Container::ZsetPacked(pack) => self.string(pack.as_bytes()),
             Container::HashTimed(pack) => self.timed_pack(pack),
             Container::HashTable(table) if table.len_with_deadline() > 0 => self.timed_fields(table),
             Container::HashTable(table) => {
                 self.length(table.len() as u64);
-                table.for_each(|field| {
-                    self.string(field.key());
-                    self.string(field.value());
-                    self.settle();
-                });
+                table.for_each(|field| self.field(field));
             }
+            Container::HashWalk(walk) => match walk.next_deadline() {
+                Some(earliest) => {
+                    self.timed_head(earliest, walk.len());
+                    walk.consume(|field| self.timed_field(earliest, field));
+                }
+                None => {
+                    self.length(walk.len() as u64);
+                    walk.consume(|field| self.field(field));
+                }
+            },
             Container::ZsetTree(scores) => {
                 self.length(scores.len() as u64);
                 // From the greatest down, as Redis writes them: its reader is quickest so.
@@ -234,10 +257,11 @@ pub(super) fn type_byte(object: &Object) -> u8 {
             Container::Raw(_) => kind::STRING,
             Container::ListPacked(_) | Container::ListQuick(_) => kind::LIST_QUICKLIST_2,
             Container::SetInts(_) => kind::SET_INTSET,
-            Container::SetPacked(_) | Container::SetTable(_) => kind::SET,
+            Container::SetPacked(_) | Container::SetTable(_) | Container::SetWalk(_) => kind::SET,
             Container::HashPacked(_) => kind::HASH_LISTPACK,
             Container::HashTable(table) if table.len_with_deadline() > 0 => kind::HASH_DEADLINES,
-            Container::HashTable(_) => kind::HASH,
+            Container::HashWalk(walk) if walk.next_deadline().is_some() => kind::HASH_DEADLINES,
+            Container::HashTable(_) | Container::HashWalk(_) => kind::HASH,
             Container::HashTimed(_) if container.parts_due().is_some() => kind::HASH_LISTPACK_DEADLINES,
             Container::HashTimed(_) => kind::HASH_LISTPACK,
             Container::ZsetPacked(_) => kind::ZSET_LISTPACK,

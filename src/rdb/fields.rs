@@ -50,14 +50,22 @@ impl<S: Sink> Out<S> {
     pub(super) fn timed_fields(&mut self, table: &Table<Field>) {
         let mut earliest = u64::MAX;
         table.for_each(|field| earliest = earliest.min(field.deadline().unwrap_or(u64::MAX)));
+        self.timed_head(earliest, table.len());
+        table.for_each(|field| self.timed_field(earliest, field));
+    }
+
+    /// What stands before fields with deadlines, none of which is earlier.
+    pub(super) fn timed_head(&mut self, earliest: u64, fields: usize) {
         self.bytes.extend_from_slice(&earliest.to_le_bytes());
-        self.length(table.len() as u64);
-        table.for_each(|field| {
-            self.length(field.deadline().map_or(0, |at| at - earliest + 1));
-            self.string(field.key());
-            self.string(field.value());
-            self.settle();
-        });
+        self.length(fields as u64);
+    }
+
+    /// One of the fields that [`Encoder::timed_head`] announced.
+    pub(super) fn timed_field(&mut self, earliest: u64, field: &Field) {
+        self.length(field.deadline().map_or(0, |at| at - earliest + 1));
+        self.string(field.key());
+        self.string(field.value());
+        self.settle();
     }
 }
 

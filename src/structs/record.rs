@@ -127,6 +127,11 @@ pub trait Payload: Clone {
     fn parts_due(&self) -> Option<u64> {
         None
     }
+
+    /// What stands for it in a walk while it is changed in place; none where a clone does.
+    fn put_by(&mut self) -> Option<Self> {
+        None
+    }
 }
 
 impl Payload for () {}
@@ -482,14 +487,28 @@ impl<P: Payload> Record<P> {
     /// The record as it is now, to be kept while this one changes. A small one without a payload is copied, so that this one
     /// can be changed, and resized, where it lies: the copies are given back soon and together, while a changed record that
     /// went elsewhere would leave a hole that only another of its size fits in.
-    fn put_by(&self) -> Self {
+    fn put_by(&mut self) -> Self {
         let shape = self.shape();
         let bytes = shape.layout::<P>().size();
-        if shape.kind == Kind::Payload || bytes > MOST_RESIZED_BYTES {
+        if shape.kind == Kind::Payload {
+            let by = if self.is_unique() { self.payload_put_by() } else { None };
+            return by.unwrap_or_else(|| self.clone());
+        }
+        if bytes > MOST_RESIZED_BYTES {
             return self.clone();
         }
         super::held::left_behind(bytes);
         self.with_key(self.key())
+    }
+
+    /// For the only handle.
+    fn payload_put_by(&mut self) -> Option<Self> {
+        let by = match self.body_mut() {
+            BodyMut::Payload(payload) => payload.put_by()?,
+            _ => return None,
+        };
+        let body = NewBody::Payload(by);
+        Some(Self::new(self.key(), body, self.deadline(), self.clock(), self.user_flags()))
     }
 
     /// Whether this is the only handle.
@@ -599,7 +618,7 @@ impl<P: Payload> Entry for Record<P> {
         Record::set_deadline(self, deadline);
     }
 
-    fn put_by(&self) -> Self {
+    fn put_by(&mut self) -> Self {
         Record::put_by(self)
     }
 

@@ -29,7 +29,7 @@ use triomphe::Arc;
 
 use segment::{SLOTS, Segment};
 use tree::{Place, SPARSE, Tree};
-pub use walk::Walk;
+pub use walk::{PassedOnce, Walk};
 
 /// Bits of a scan position.
 const CURSOR_BITS: u32 = 48;
@@ -92,9 +92,9 @@ pub trait Entry: Clone {
         let _ = deadline;
     }
 
-    /// The entry as it is now, to be kept while this one changes. A clone; or a copy, where that lets this one change where
-    /// it lies.
-    fn put_by(&self) -> Self {
+    /// The entry as it is now, to be given by a walk while this one changes. A clone; or whatever else lets this one change
+    /// where it lies.
+    fn put_by(&mut self) -> Self {
         self.clone()
     }
 

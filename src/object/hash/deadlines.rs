@@ -80,7 +80,11 @@ impl Hash {
             self.0 = Container::HashTimed(timed_pack::from_pairs(pack));
         }
         match &mut self.0 {
-            Container::HashTable(table) => table.set_deadline(hash(field), field, deadline),
+            Container::HashTable(table) => {
+                let found = table.set_deadline(hash(field), field, deadline);
+                table.let_walk();
+                found
+            }
             Container::HashTimed(pack) => match timed_pack::find(pack, field) {
                 Some(at) => {
                     timed_pack::move_to(pack, at, deadline);
@@ -220,6 +224,7 @@ impl Hash {
             Container::HashTable(table) => {
                 let mut due = Vec::new();
                 table.remove_due(moment - 1, limit, &mut due, &mut Vec::new());
+                table.let_walk();
                 due.iter().for_each(|entry| f(entry.key()));
             }
             Container::HashTimed(pack) => {

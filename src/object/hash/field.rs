@@ -6,6 +6,7 @@
 //!
 //! Promise: a field without a deadline has no room for one. Left out: what a deadline means.
 
+use crate::structs::held::left_behind;
 use crate::structs::listpack::Item;
 use crate::structs::table::Entry;
 use crate::structs::thin::ThinBytes;
@@ -14,6 +15,8 @@ use crate::structs::thin::ThinBytes;
 pub const FIELD_MAX_BYTES: usize = (u32::MAX >> 1) as usize;
 const TIMED: u32 = 1 << 31;
 const DEADLINE_BYTES: usize = 8;
+/// Fields of at most so many bytes are copied for a walk.
+const COPIED_BYTES: usize = 1024;
 
 /// A field of a large hash with its value and its deadline, if it has one.
 #[derive(Clone)]
@@ -101,6 +104,15 @@ impl Entry for Field {
             }
             _ => *self = Field::timed(self.key(), self.value(), deadline),
         }
+    }
+
+    /// A copy, so that this one is changed where it lies: see [`Record`](crate::structs::record::Record), which does the same.
+    fn put_by(&mut self) -> Self {
+        if self.0.alloc_bytes() > COPIED_BYTES {
+            return self.clone();
+        }
+        left_behind(self.0.alloc_bytes());
+        Field::timed(self.key(), self.value(), self.deadline())
     }
 
     #[inline]

@@ -152,11 +152,13 @@ impl<E: Entry> Shared<E> {
         }
     }
 
-    /// Gives what was put by since the last time, and back what nobody else needs of it.
+    /// Whether something was handed over that was not given yet.
+    fn has_put_by(&self) -> bool {
+        !self.put_by.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Gives what was handed over, and back what nobody else needs of it.
     fn give_put_by(&self, f: &mut impl FnMut(&E)) {
-        if self.put_by.load(Ordering::Relaxed).is_null() {
-            return;
-        }
         let last = self.put_by.swap(std::ptr::null_mut(), Ordering::Acquire);
         // SAFETY: the chain was made by `hand_over`, and is out of everybody's reach.
         unsafe {
@@ -330,7 +332,7 @@ impl<E: Entry> Editing<E> {
             if *slots & bit == 0 {
                 *slots |= bit;
                 if !(*segment).slot_is_free(at) {
-                    self.put_by.push((*segment).at(at).put_by());
+                    self.put_by.push((*Segment::entry_at(segment.cast_mut(), at)).put_by());
                 }
             }
         }
@@ -394,10 +396,20 @@ impl<E: Entry> Table<E> {
     }
 }
 
+impl<E: Entry> Table<E> {
+    /// Puts by the entry under `key`, if there is one and a walk is under way: the walk gives it at once, and what is
+    /// changed in it from now on is not the walk's matter. O(1).
+    pub fn put_by(&mut self, hash: u64, key: &[u8]) {
+        if self.tree.is_edited() {
+            self.get_mut(hash, key);
+        }
+    }
+}
+
 impl<E: Entry> Tree<E> {
-    /// Begins editing in place. None when there are clones, or nothing worth it.
+    /// Begins editing in place. None when there are clones, or nothing there.
     fn begin_edit(&mut self, make: impl FnOnce(u32) -> Shared<E>) -> Option<(Self, Arc<Shared<E>>)> {
-        if self.is_small() || !self.is_alone() {
+        if self.is_empty() || !self.is_alone() {
             return None;
         }
         let epoch = self.next_epoch();
@@ -417,6 +429,11 @@ impl<E: Entry> Walk<E> {
     /// Whether there is none. O(1).
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    /// No entry with a deadline is due before. O(1).
+    fn next_deadline(&self) -> Option<u64> {
+        if self.len_with_deadline() > 0 { self.table.next_deadline() } else { None }
     }
 
     /// Number of entries with a deadline. O(1).
@@ -460,6 +477,44 @@ impl<E: Entry> Drop for Walk<E> {
     }
 }
 
+/// A walk in the hands of many, one of whom consumes it.
+#[derive(Clone)]
+pub struct PassedOnce<E: Entry> {
+    walk: Arc<Mutex<Option<Walk<E>>>>,
+    len: usize,
+    next_deadline: Option<u64>,
+}
+
+impl<E: Entry> From<Walk<E>> for PassedOnce<E> {
+    fn from(walk: Walk<E>) -> Self {
+        let (len, next_deadline) = (walk.len(), walk.next_deadline());
+        PassedOnce { walk: Arc::new(Mutex::new(Some(walk))), len, next_deadline }
+    }
+}
+
+impl<E: Entry> PassedOnce<E> {
+    /// Number of entries. O(1).
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none. O(1).
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// No entry with a deadline is due before; none when no entry has one. O(1).
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.next_deadline
+    }
+
+    /// [`Walk::consume`]. Panics when that was done before: there is nothing left to be given. O(n).
+    pub fn consume(&self, f: impl FnMut(&E)) {
+        let walk = self.walk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        walk.expect("a walk is consumed once").consume(f);
+    }
+}
+
 /// A claimed segment, whose entries have been asked for.
 struct Claimed<E: Entry> {
     link: Link<E>,
@@ -485,6 +540,7 @@ impl<E: Entry> Pass<'_, E> {
         // references are taken out of it, and freed without them.
         unsafe {
             if link.is_segment() {
+                self.give_put_by(f);
                 let claimed = self.shared.map_or(Ok(0), |shared| shared.claim(link.segment()));
                 return match claimed {
                     Ok(passed_by) => self.take(Claimed { link, passed_by }, f),
@@ -506,10 +562,20 @@ impl<E: Entry> Pass<'_, E> {
             // SAFETY: passed on to the caller.
             unsafe { Self::give(before, f) };
         }
-        // Now, while it is still in a cache, and so that there is never much of it.
-        if let Some(shared) = self.shared {
-            shared.give_put_by(f);
+    }
+
+    /// Gives what was put by: as soon as may be, while it is still in a cache, and so that there is never much of it. An
+    /// entry may be large, and be changed again and again while it is given: its segment must not be in hand meanwhile.
+    fn give_put_by(&mut self, f: &mut impl FnMut(&E)) {
+        let Some(shared) = self.shared else { return };
+        if !shared.has_put_by() {
+            return;
         }
+        if let Some(before) = self.waiting.take() {
+            // SAFETY: it was claimed, and comes with a reference.
+            unsafe { Self::give(before, f) };
+        }
+        shared.give_put_by(f);
     }
 
     /// # Safety
@@ -543,12 +609,11 @@ impl<E: Entry> Pass<'_, E> {
                     Self::give(last, f);
                 }
             }
-            let Some(shared) = self.shared else { return };
-            shared.give_put_by(f);
-            if self.put_off.is_empty() {
-                return;
+            self.give_put_by(f);
+            match self.shared {
+                Some(shared) if !self.put_off.is_empty() => shared.await_more(told),
+                _ => return,
             }
-            shared.await_more(told);
         }
     }
 }

@@ -206,9 +206,14 @@ impl<E: Entry> Tree<E> {
         self.kin.get().is_none_or(Arc::is_unique)
     }
 
-    /// Whether there are no directories.
-    pub(in super::super) fn is_small(&self) -> bool {
-        self.shape.is_none()
+    /// Whether there is nothing.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Whether shared segments are changed in place.
+    pub(in super::super) fn is_edited(&self) -> bool {
+        self.editing.is_some()
     }
 
     /// The number of the next walk.

@@ -20,7 +20,7 @@ pub use group::{Consumer, Group, Name, Pending};
 pub use id::{IdText, StreamId};
 
 use super::{Container, Kind, Limits, Typed, sampled};
-use crate::structs::listpack::{Listpack, MAX_BYTES};
+use crate::structs::listpack::{Listpack, MAX_BYTES, Pile};
 use crate::structs::ordered_tree::{self, OrderedTree};
 use block::{Choice, Walk};
 
@@ -31,9 +31,15 @@ pub const ENTRY_MAX_BYTES: usize = MAX_BYTES;
 #[derive(Clone, Default)]
 pub struct Stream {
     blocks: OrderedTree<StreamId, Listpack>,
+    /// Where blocks go that are full, once there are many.
+    pile: Pile,
     groups: OrderedTree<Name, Group>,
     facts: Facts,
 }
+
+/// Blocks from which on further ones are piled up. A pile stays until all of its blocks have gone: what a stream of fewer
+/// blocks that loses its first ones saved, it would lose again.
+const PILED_FROM: usize = 64;
 
 /// What a stream knows of itself besides its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -280,6 +286,7 @@ impl Stream {
             0 => MAX_BYTES,
             limit => limit.min(MAX_BYTES),
         };
+        let are_many = self.blocks.len() >= PILED_FROM;
         let has_others = match self.blocks.last_mut() {
             Some((base, pack)) => {
                 let max_entries = limits.stream_node_max_entries;
@@ -288,6 +295,9 @@ impl Stream {
                 if fits {
                     block::append(pack, *base, id, words);
                     return self.added(id);
+                }
+                if are_many {
+                    pack.pile_up(&mut self.pile);
                 }
                 pack.shrink_to_fit();
                 true
@@ -507,12 +517,15 @@ impl Stream {
     ) -> Result<Stream, &'static str> {
         let mut stream = Stream { facts, ..Stream::default() };
         let mut live = 0u64;
-        for (base, pack) in blocks {
+        for (base, mut pack) in blocks {
             block::validate(&pack)?;
             if stream.blocks.last().is_some_and(|(last, _)| *last >= base) {
                 return Err("stream with blocks out of order");
             }
             live = live.saturating_add(block::live(&pack));
+            if stream.blocks.len() >= PILED_FROM {
+                pack.pile_up(&mut stream.pile);
+            }
             stream.blocks.insert(base, pack);
         }
         if live != facts.len {

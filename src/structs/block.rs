@@ -11,9 +11,15 @@
 //!   A block that is less than half used after an edit that shortens it is moved to a
 //!   smaller one.
 //! * An edit moves each byte at most once, even when it also has to grow or to unshare.
+//! * Blocks that are not to grow any more may be piled up, in `block/pile.rs`: then there is no waste, but for their memory
+//!   to be free all blocks of the pile have to go. `cap` is a multiple of 8; one more says that the block is in a pile.
 //!
 //! Left out: any knowledge of what the bytes mean.
 #![allow(unsafe_code)]
+
+mod pile;
+
+pub use pile::Pile;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{self, NonNull};
@@ -27,6 +33,9 @@ const HEADER: usize = size_of::<Header>();
 
 /// A count above this can only come from leaked clones; going on would let it wrap and free a live block.
 const MAX_REFS: u32 = i32::MAX as u32;
+
+/// In `cap`: the block is part of a pile.
+const PILED: u32 = 1;
 
 #[repr(C, align(8))]
 struct Header {
@@ -109,7 +118,12 @@ impl Block {
 
     #[inline]
     fn capacity(&self) -> usize {
-        self.header().cap as usize
+        (self.header().cap & !PILED) as usize
+    }
+
+    #[inline]
+    fn is_piled(&self) -> bool {
+        self.header().cap & PILED != 0
     }
 
     /// All bytes of the capacity, initialised but meaningless beyond what the owner uses. O(1).
@@ -139,7 +153,7 @@ impl Block {
 
     /// Moves the first `used` bytes to the smallest block that holds them, unless they are in one or are shared.
     pub(super) fn shrink(&mut self, used: usize) {
-        if size_class(HEADER + used) < self.alloc_bytes() && !self.is_shared() {
+        if size_class(HEADER + used) < self.alloc_bytes() && !self.is_shared() && !self.is_piled() {
             *self = Block::copy_of(&self.bytes()[..used]);
         }
     }
@@ -238,8 +252,11 @@ impl Drop for Block {
         }
         let layout = layout(self.capacity());
         super::held::freed(layout.size());
-        // SAFETY: the count reached zero, so this was the last reference; the layout is that of `allocate`, since the
-        // capacity never changes.
+        if self.is_piled() {
+            // SAFETY: the count reached zero, so this was the last reference.
+            return unsafe { pile::give_up(self.head) };
+        }
+        // SAFETY: as above, and the layout is that of `allocate`, since the capacity never changes.
         unsafe { dealloc(self.head.as_ptr().cast(), layout) };
     }
 }

@@ -26,6 +26,7 @@ mod entry;
 mod tests;
 
 use super::block::Block;
+pub use super::block::Pile;
 use entry::{END, Entry, back_len, decode, read_back, read_u32, skip, validate};
 pub use entry::{Item, parse_int};
 
@@ -159,6 +160,13 @@ impl Listpack {
     pub fn shrink_to_fit(&mut self) {
         let used = self.total();
         self.block.shrink(used);
+    }
+
+    /// Moves to a pile of what is not to grow any more, where it takes no more room than it needs. O(bytes), and nothing when
+    /// a clone shares the block.
+    pub fn pile_up(&mut self, pile: &mut Pile) {
+        let used = self.total();
+        self.block.pile_up(used, pile);
     }
 
     /// Whether a clone shares the block, so that the next edit copies it.

@@ -71,6 +71,18 @@ impl Default for CommandTable {
 }
 
 impl CommandTable {
+    /// Where the code of commands lies: the first and the last one's addresses.
+    pub fn code(&self) -> Option<(usize, usize)> {
+        let addresses = || {
+            self.commands.iter().filter_map(|command| match command.handler {
+                Handler::Data(handler) => Some(handler as usize),
+                Handler::Engine(handler) => Some(handler as usize),
+                Handler::Container => None,
+            })
+        };
+        Some((addresses().min()?, addresses().max()?))
+    }
+
     /// The table of all commands that have a handler.
     pub fn new() -> CommandTable {
         let mut handlers: HashMap<&'static str, Handler> = HashMap::new();

@@ -32,6 +32,7 @@ fn is_large(object: &Object) -> bool {
     match object.body() {
         Body::Payload(Container::SetTable(table)) => table.len() >= LARGE_LEN,
         Body::Payload(Container::HashTable(table)) => table.len() >= LARGE_LEN,
+        Body::Payload(Container::ZsetTree(scores)) => scores.len() >= LARGE_LEN,
         _ => false,
     }
 }

@@ -100,7 +100,9 @@ impl Digest {
             Container::ZsetTree(scores) => {
                 scores.tree.iter().for_each(|(score, member)| self.xor_pair(member.bytes(), &format_f64_17g(score)));
             }
-            Container::SetWalk(_) | Container::HashWalk(_) => unreachable!("never under a key"),
+            Container::SetWalk(_) | Container::HashWalk(_) | Container::ZsetWalk(_) => {
+                unreachable!("never under a key")
+            }
             Container::Stream(stream) => {
                 for entry in stream.entries().range(StreamId::MIN, StreamId::MAX, false) {
                     self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());

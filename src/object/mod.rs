@@ -62,6 +62,8 @@ pub enum Container {
     ZsetPacked(Listpack),
     /// A large sorted set.
     ZsetTree(Box<sorted_set::Scores>),
+    /// A large sorted set as a snapshot has it that is changed meanwhile, in any order. Never under a key.
+    ZsetWalk(PassedOnce<sorted_set::Scored>),
     /// A stream.
     Stream(Box<Stream>),
 }
@@ -118,7 +120,7 @@ impl Container {
             Container::HashPacked(_) | Container::HashTable(_) | Container::HashTimed(_) | Container::HashWalk(_) => {
                 Kind::Hash
             }
-            Container::ZsetPacked(_) | Container::ZsetTree(_) => Kind::SortedSet,
+            Container::ZsetPacked(_) | Container::ZsetTree(_) | Container::ZsetWalk(_) => Kind::SortedSet,
             Container::Stream(_) => Kind::Stream,
         }
     }
@@ -132,6 +134,7 @@ impl Container {
             Container::HashTable(table) => table.len(),
             Container::SetWalk(walk) => walk.len(),
             Container::HashWalk(walk) => walk.len(),
+            Container::ZsetWalk(walk) => walk.len(),
             Container::ZsetTree(scores) => scores.len(),
             Container::Stream(stream) => stream.weight(),
             _ => 1,
@@ -162,7 +165,7 @@ impl Container {
             Container::ZsetTree(scores) => scores.alloc_bytes(samples),
             Container::Stream(stream) => stream.alloc_bytes(samples),
             // What the table holds is the table's.
-            Container::SetWalk(_) | Container::HashWalk(_) => 0,
+            Container::SetWalk(_) | Container::HashWalk(_) | Container::ZsetWalk(_) => 0,
         }
     }
 }
@@ -180,6 +183,9 @@ impl Payload for Container {
         match self {
             Container::SetTable(table) if table.len() >= WALKED_LEN => Some(Container::SetWalk(table.walk().into())),
             Container::HashTable(table) if table.len() >= WALKED_LEN => Some(Container::HashWalk(table.walk().into())),
+            Container::ZsetTree(scores) if scores.len() >= WALKED_LEN => {
+                Some(Container::ZsetWalk(scores.table.walk().into()))
+            }
             _ => None,
         }
     }
@@ -225,7 +231,7 @@ pub fn encoding_name(object: &Object) -> &'static str {
             Container::HashTable(_) | Container::HashWalk(_) => "hashtable",
             Container::HashTimed(_) => "listpackex",
             Container::ZsetPacked(_) => "listpack",
-            Container::ZsetTree(_) => "skiplist",
+            Container::ZsetTree(_) | Container::ZsetWalk(_) => "skiplist",
             Container::Stream(_) => "stream",
         },
     }

@@ -2,7 +2,8 @@
 //! short, beyond that a table by member and a tree by score that share their entries.
 //!
 //! Promises: a sorted set is packed exactly as long as Redis keeps it so (`zset-max-listpack-entries` and `-value`) and
-//! never packed again by removals; no score is NaN; a clone is O(1) and never changes. Ranges are in
+//! never packed again by removals; no score is NaN; a clone is O(1) and never changes; what changes the table lets the walk go
+//! on that a snapshot may be written from, before it returns. Ranges are in
 //! `sorted_set/range.rs`, the packed form in `sorted_set/packed.rs`.
 
 mod packed;
@@ -239,6 +240,7 @@ impl SortedSet {
             },
             Container::ZsetTree(scores) => match scores.table.remove(hash(member), member) {
                 Some(entry) => {
+                    scores.table.let_walk();
                     scores.tree.remove(entry.score(), member);
                     true
                 }
@@ -448,6 +450,7 @@ impl Scores {
     /// Adds a member that is not there.
     fn insert(&mut self, hash: u64, entry: Scored) {
         self.table.insert(hash, entry.clone());
+        self.table.let_walk();
         self.tree.insert(entry.score(), entry);
     }
 
@@ -457,6 +460,7 @@ impl Scores {
         self.tree.remove(old, fresh.key());
         self.tree.insert(fresh.score(), fresh.clone());
         self.table.insert(hash, fresh);
+        self.table.let_walk();
     }
 
     /// Number of members.

@@ -91,6 +91,7 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
         Container::HashTimed(pack) => (b"HMSET", 2, pack.len() / timed_pack::WIDTH),
         Container::ZsetPacked(pack) => (b"ZADD", 2, pack.len() / 2),
         Container::ZsetTree(scores) => (b"ZADD", 2, scores.len()),
+        Container::ZsetWalk(walk) => (b"ZADD", 2, walk.len()),
     };
     let mut pieces = Pieces { out, settle, name, key, width, left, room: 0 };
     match container {
@@ -137,11 +138,12 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
             append_item(out, score);
             append_item(out, member);
         }),
-        Container::ZsetTree(scores) => scores.tree.iter().for_each(|(score, member)| {
-            let out = pieces.element();
-            append_bulk(out, format_f64_17g(score).as_bytes());
-            append_bulk(out, member.key());
-        }),
+        Container::ZsetTree(scores) => {
+            scores.tree.iter().for_each(|(score, member)| append_scored(pieces.element(), score, member.key()));
+        }
+        Container::ZsetWalk(walk) => {
+            walk.consume(|member| append_scored(pieces.element(), member.score(), member.key()));
+        }
     }
 }
 
@@ -165,6 +167,11 @@ fn append_field_deadline(out: &mut Vec<u8>, key: &[u8], field: &[u8], at: u64) {
     append_bulk(out, b"FIELDS");
     append_bulk(out, b"1");
     append_bulk(out, field);
+}
+
+fn append_scored(out: &mut Vec<u8>, score: f64, member: &[u8]) {
+    append_bulk(out, format_f64_17g(score).as_bytes());
+    append_bulk(out, member);
 }
 
 fn append_item(out: &mut Vec<u8>, item: Item<'_>) {

@@ -169,6 +169,13 @@ impl<S: Sink> Out<S> {
     }
 
     #[inline]
+    fn scored(&mut self, member: &[u8], score: f64) {
+        self.string(member);
+        self.bytes.extend_from_slice(&score.to_le_bytes());
+        self.settle();
+    }
+
+    #[inline]
     fn field(&mut self, field: &Field) {
         self.string(field.key());
         self.string(field.value());
@@ -231,10 +238,12 @@ impl<S: Sink> Out<S> {
                 self.length(scores.len() as u64);
                 // From the greatest down, as Redis writes them: its reader is quickest so.
                 for (score, member) in scores.tree.iter_rev_from(scores.len().wrapping_sub(1)) {
-                    self.string(member.key());
-                    self.bytes.extend_from_slice(&score.to_le_bytes());
-                    self.settle();
+                    self.scored(member.key(), score);
                 }
+            }
+            Container::ZsetWalk(walk) => {
+                self.length(walk.len() as u64);
+                walk.consume(|member| self.scored(member.key(), member.score()));
             }
             Container::Stream(stream) => self.stream(stream),
         }
@@ -265,7 +274,7 @@ pub(super) fn type_byte(object: &Object) -> u8 {
             Container::HashTimed(_) if container.parts_due().is_some() => kind::HASH_LISTPACK_DEADLINES,
             Container::HashTimed(_) => kind::HASH_LISTPACK,
             Container::ZsetPacked(_) => kind::ZSET_LISTPACK,
-            Container::ZsetTree(_) => kind::ZSET_2,
+            Container::ZsetTree(_) | Container::ZsetWalk(_) => kind::ZSET_2,
             Container::Stream(_) => kind::STREAM_LISTPACKS_2,
         },
     }

@@ -110,7 +110,9 @@ pub(super) fn contents(object: &Object) -> Vec<Vec<u8>> {
             return stream_contents(stream);
         }
         Container::Raw(_) => unreachable!("it is no string"),
-        Container::SetWalk(_) | Container::HashWalk(_) => unreachable!("nothing was decoded to a walk"),
+        Container::SetWalk(_) | Container::HashWalk(_) | Container::ZsetWalk(_) => {
+            unreachable!("nothing is decoded to a walk")
+        }
     }
     out.sort();
     out

@@ -117,6 +117,9 @@ fn serve(startup: Startup) -> Result<bool, Refusal> {
     let waker = executor.clone();
     let files = Files { disk: take_working_folder(&config)?, notify: Arc::new(move || waker.notify_one()) };
     let engine = build_engine(config, facts, files, seed[0] ^ seed[3], &origins)?;
+    if let Some((first, last)) = engine.table.code() {
+        process::fetch_code(first, last);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Every connection that one poll found readable is read before the executor runs.

@@ -65,9 +65,9 @@ pub struct Request {
 /// Bytes one read takes at most.
 pub const READ_BYTES: usize = 32 * 1024;
 /// Size of the arena: what one turn reads at most before it runs. What is read is then still in the processor's cache.
-const ARENA_BYTES: usize = 512 * 1024;
+const ARENA_BYTES: usize = 128 * 1024;
 /// Requests from which on a turn runs before more is read.
-const MOST_REQUESTS: usize = 1024;
+const MOST_REQUESTS: usize = 512;
 
 /// How often a replica's output is filled again within a turn.
 const MOST_REFILLS: u32 = 16;

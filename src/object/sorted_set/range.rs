@@ -226,6 +226,7 @@ impl SortedSet {
                 tree.remove_range(ranks.start..ranks.start + count, &mut |_, member| {
                     table.remove(hash(member.bytes()), member.bytes());
                 });
+                table.let_walk();
             }
             _ => unreachable!("the type was checked when the reference was made"),
         }
@@ -244,6 +245,7 @@ impl SortedSet {
                     scores.table.remove(hash(member.key()), member.key());
                     f(Item::Bytes(member.key()), score);
                 }
+                scores.table.let_walk();
             }
             _ => {
                 let ranks = if from_top { len - count..len } else { 0..count };

@@ -1,7 +1,8 @@
 //! Tests of saves: what is in the file, whatever is done meanwhile and wherever it breaks off.
 
 use super::*;
-use crate::object::{Hash, Set, Typed, Value};
+use crate::object::sorted_set::AddOptions;
+use crate::object::{Hash, Set, SortedSet, Typed, Value};
 use crate::persist::disk::read_file;
 use crate::persist::testing::{Image, fake};
 use crate::rdb::{BytesSource, Item, LoadOptions, Reader};
@@ -109,10 +110,17 @@ fn a_cancelled_save_ends_though_it_rests_and_leaves_no_file() {
     assert!(disk.names().is_empty());
 }
 
-/// A large hash whose every fifth field has a deadline when `timed`, a large set, and what is in them.
-fn large(len: u64, timed: bool) -> (Table<Object>, Vec<(String, String, Option<u64>)>, Vec<String>) {
+/// What [`large`] makes.
+const KEYS: [&str; 3] = ["hash", "set", "sorted"];
+
+/// A field, its value and its deadline.
+type Pair = (String, String, Option<u64>);
+
+/// A large hash whose every fifth field has a deadline when `timed`, a large set and a large sorted set with the same
+/// members, each with its number as score; and what is in them.
+fn large(len: u64, timed: bool) -> (Table<Object>, Vec<Pair>, Vec<String>) {
     let limits = crate::object::Limits::default();
-    let (mut hash, mut set) = (Hash::new(), Set::new());
+    let (mut hash, mut set, mut sorted) = (Hash::new(), Set::new(), SortedSet::new());
     let (mut fields, mut members) = (Vec::new(), Vec::new());
     for n in 0..len {
         let (name, deadline) = (format!("name{n:06}"), (timed && n % 5 == 0).then_some(n + 1_000_000));
@@ -121,11 +129,13 @@ fn large(len: u64, timed: bool) -> (Table<Object>, Vec<(String, String, Option<u
             hash.set_deadline(name.as_bytes(), deadline);
         }
         set.insert(name.as_bytes(), &limits);
+        sorted.add(name.as_bytes(), n as f64, AddOptions::default(), &limits).unwrap();
         fields.push((name.clone(), "before".into(), deadline));
         members.push(name);
     }
     let mut table = Table::new();
-    for (key, container) in [("hash", hash.into_container()), ("set", set.into_container())] {
+    let containers = [hash.into_container(), set.into_container(), sorted.into_container()];
+    for (key, container) in KEYS.into_iter().zip(containers) {
         let object = Object::new(key.as_bytes(), Value::Container(container).into_body(), None, 0, 0);
         table.insert(crate::structs::table::hash(key.as_bytes()), object);
     }
@@ -139,7 +149,7 @@ fn edited<T: Typed>(table: &mut Table<Object>, key: &str, f: impl FnOnce(&mut T)
 }
 
 fn put_by(table: &mut Table<Object>) {
-    for key in ["hash", "set"] {
+    for key in KEYS {
         table.put_by(crate::structs::table::hash(key.as_bytes()), key.as_bytes());
     }
 }
@@ -161,6 +171,12 @@ fn changed_until_the_end(table: &mut Table<Object>, len: u64, mut job: SaveJob) 
                 1 => _ = set.insert(format!("new{n}").as_bytes(), &limits),
                 _ => _ = set.insert(name.as_bytes(), &limits),
             });
+            edited::<SortedSet>(table, "sorted", |set| match (n + round) % 5 {
+                0 => _ = set.remove(name.as_bytes()),
+                1 => _ = set.remove_ranks(3..5),
+                2 => _ = set.pop(true, 1, &mut |_, _| ()),
+                _ => _ = set.add(name.as_bytes(), -5.5, AddOptions::default(), &limits),
+            });
             if n % 100 == 0 {
                 edited::<Hash>(table, "hash", |hash| hash.remove_due(100, 10, |_| ()));
                 table.let_walk();
@@ -172,7 +188,7 @@ fn changed_until_the_end(table: &mut Table<Object>, len: u64, mut job: SaveJob) 
             break result;
         }
     };
-    assert_eq!(result.unwrap().keys, 2);
+    assert_eq!(result.unwrap().keys, 3);
 }
 
 #[test]
@@ -209,6 +225,14 @@ fn a_large_value_is_saved_as_it_was_however_much_it_is_changed_meanwhile() {
                 });
                 found.sort();
                 assert!(found == fields, "a hash as it was");
+            } else if let Some(set) = SortedSet::of(container) {
+                let mut found = Vec::new();
+                set.all_while(&mut |member, score| {
+                    assert_eq!(score as usize, found.len());
+                    found.push(String::from_utf8(member.to_vec()).unwrap());
+                    true
+                });
+                assert!(found == members, "a sorted set as it was");
             } else {
                 let mut found = Vec::new();
                 let set = Set::of(container).unwrap();
@@ -217,7 +241,7 @@ fn a_large_value_is_saved_as_it_was_however_much_it_is_changed_meanwhile() {
                 assert!(found == members, "a set as it was");
             }
         }
-        assert_eq!(seen, 2);
+        assert_eq!(seen, 3);
     }
 }
 
@@ -234,12 +258,13 @@ fn a_base_of_requests_has_large_values_as_they_were() {
     changed_until_the_end(&mut table, len, job.unwrap());
     let text = String::from_utf8(disk.bytes("/base").unwrap()).unwrap();
     // Every other line is a length.
-    let (mut pairs, mut names, mut deadlines) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut pairs, mut names, mut deadlines, mut scored) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for request in text.split("*").skip(1) {
         let parts: Vec<&str> = request.split("\r\n").skip(2).step_by(2).collect();
         match parts[0] {
             "HMSET" => pairs.extend(parts[2..].chunks_exact(2).map(|pair| (pair[0], pair[1]))),
             "SADD" => names.extend_from_slice(&parts[2..]),
+            "ZADD" => scored.extend(parts[2..].chunks_exact(2).map(|pair| (pair[1], pair[0]))),
             "HPEXPIREAT" => deadlines.push((parts[5], parts[2].parse::<u64>().unwrap())),
             other => assert_eq!(other, "SELECT"),
         }
@@ -248,6 +273,9 @@ fn a_base_of_requests_has_large_values_as_they_were() {
     pairs.sort_unstable();
     deadlines.sort_unstable();
     assert!(names == members);
+    scored.sort_unstable();
+    assert!(scored.iter().enumerate().all(|(n, pair)| *pair == (&members[n][..], &n.to_string()[..])));
+    assert_eq!(scored.len(), members.len());
     assert!(pairs == fields.iter().map(|(name, value, _)| (&name[..], &value[..])).collect::<Vec<_>>());
     let timed = fields.iter().filter_map(|(name, _, at)| Some((&name[..], (*at)?)));
     assert!(deadlines == timed.collect::<Vec<_>>());

@@ -122,8 +122,10 @@ impl<E: Entry> Shared<E> {
     fn provide(&self, mask: u32) {
         let (chunk, _) = chunk_of(mask);
         if self.chunks[chunk].load(Ordering::Relaxed).is_null() {
-            let fresh: Box<[UnsafeCell<u64>]> = (0..FIRST_CHUNK << chunk).map(|_| UnsafeCell::new(0)).collect();
-            self.chunks[chunk].store(Box::into_raw(fresh).cast(), Ordering::Release);
+            // Zeros from the allocator, who gets those of large chunks from the system without touching them. The cell has
+            // the layout of what is in it.
+            let fresh: Box<[u64]> = vec![0; FIRST_CHUNK << chunk].into();
+            self.chunks[chunk].store(Box::into_raw(fresh).cast::<UnsafeCell<u64>>(), Ordering::Release);
         }
     }
 

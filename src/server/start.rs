@@ -73,6 +73,15 @@ impl Refusal {
     }
 }
 
+/// Brings the code of commands and of the structures they work on into memory; as it is linked, other code of ours lies
+/// between them.
+fn fetch_code(engine: &Engine) {
+    let structures = crate::structs::listpack::Listpack::last as *const () as usize;
+    if let Some((first, last)) = engine.table.code() {
+        process::fetch_code(first.min(structures), last.max(structures));
+    }
+}
+
 /// Serves until the end; whether all went well then.
 fn serve(startup: Startup) -> Result<bool, Refusal> {
     let Startup { mut config, origins, config_file, unknown_env, .. } = startup;
@@ -117,9 +126,7 @@ fn serve(startup: Startup) -> Result<bool, Refusal> {
     let waker = executor.clone();
     let files = Files { disk: take_working_folder(&config)?, notify: Arc::new(move || waker.notify_one()) };
     let engine = build_engine(config, facts, files, seed[0] ^ seed[3], &origins)?;
-    if let Some((first, last)) = engine.table.code() {
-        process::fetch_code(first, last);
-    }
+    fetch_code(&engine);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Every connection that one poll found readable is read before the executor runs.

@@ -427,19 +427,20 @@ def short_of_memory(o):
     """A snapshot holds back what is overwritten; past the limit writers are slowed, readers are not, and all goes on after it."""
     with Node(o.server) as node:
         c = node.start(snapshot_memory_limit="256kb").connect()
-        c.call(b"DEBUG", b"POPULATE", b"20000", b"key", b"500")
-        c.call(b"CONFIG", b"SET", b"rdb-key-save-delay", b"400")
+        c.call(b"DEBUG", b"POPULATE", b"300", b"key", b"4000")
+        # What is held back is written first: it must come faster than that.
+        c.call(b"CONFIG", b"SET", b"rdb-key-save-delay", b"20000")
         check(c.call(b"BGSAVE")[0] == "+", "BGSAVE")
         began, n = time.monotonic(), 0
         while int(node.info("persistence", "current_cow_size")) <= 256 << 10:
             check(node.info("persistence", "rdb_bgsave_in_progress") == "1", "the snapshot was over too soon")
-            c.pipeline([(b"SET", b"key:%d" % i, b"y" * 500) for i in range(n, n + 50)])
-            n += 50
-        check(n <= 1_500, f"{n} keys of 500 bytes held back less than 256 KB")
+            c.pipeline([(b"SET", b"key:%d" % i, b"y" * 4000) for i in range(n, n + 10)])
+            n += 10
+        check(n <= 200, f"{n} keys of 4,000 bytes held back less than 256 KB")
         held = int(node.info("persistence", "current_cow_peak"))
         check(256 << 10 < held < 512 << 10, f"{held} bytes held back by {n} keys")
         slow = time.monotonic()
-        c.pipeline([(b"SET", b"key:%d" % i, b"z" * 500) for i in range(19_900, 19_950)])
+        c.pipeline([(b"SET", b"key:%d" % i, b"z" * 4000) for i in range(200, 250)])
         took = time.monotonic() - slow
         check(took > 0.3, f"50 writes past the limit took {took:.3f} s")
         quick = time.monotonic()

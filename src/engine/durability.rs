@@ -46,6 +46,8 @@ pub struct HeldBack {
     pub garbage: usize,
     /// The most bytes that were held back at a time since there was no snapshot.
     pub peak: usize,
+    /// The log says since then that writers are slowed. Once is enough: what is held back may pass the limit again and again.
+    pub is_told: bool,
     /// By the last snapshot, when it ended.
     pub last_save: usize,
     /// By the last rewrite, when it ended.
@@ -354,7 +356,8 @@ impl Engine {
             bytes => bytes,
         };
         let slow = self.held_memory() as u64 > limit;
-        if slow && !self.durability.slows_writers {
+        if slow && !self.durability.held_back.is_told {
+            self.durability.held_back.is_told = true;
             tracing::warn!("A snapshot holds back {} bytes of memory: writers are slowed", self.held_memory());
         }
         self.durability.slows_writers = slow;
@@ -393,6 +396,7 @@ impl Engine {
         if !self.durability.writes_snapshot() {
             self.durability.held_back.garbage = 0;
             self.durability.held_back.peak = 0;
+            self.durability.held_back.is_told = false;
             held::begin();
         }
     }

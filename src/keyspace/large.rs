@@ -75,13 +75,11 @@ impl LargeKeys {
     /// Two databases were exchanged.
     pub(super) fn swap(&mut self, a: DbIndex, b: DbIndex) {
         for (db, _) in &mut self.keys {
-            *db = if *db == a {
-                b
+            if *db == a {
+                *db = b;
             } else if *db == b {
-                a
-            } else {
-                *db
-            };
+                *db = a;
+            }
         }
     }
 }

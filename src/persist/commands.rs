@@ -6,12 +6,12 @@
 
 use super::aof::{append_bulk, append_bulk_int, append_count, append_request};
 use crate::base::float::format_f64_17g;
-use crate::object::hash::timed_pack;
+use crate::object::hash::{Field, timed_pack};
 use crate::object::{Container, Hash, Object, Typed};
 use crate::structs::listpack::{Item, Listpack};
 use crate::structs::process::breathe;
 use crate::structs::record::Body;
-use crate::structs::table::Entry;
+use crate::structs::table::{Entry, PassedOnce};
 
 /// The most elements of one request.
 pub const ITEMS_MAX: usize = 64;
@@ -120,19 +120,7 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
                 append_field_deadlines(out, key, hash, settle);
             }
         }
-        Container::HashWalk(walk) => {
-            let mut timed = Vec::new();
-            walk.consume(|field| {
-                let out = pieces.element();
-                append_bulk(out, field.key());
-                append_bulk(out, field.value());
-                timed.extend(field.deadline().map(|at| (Box::<[u8]>::from(field.key()), at)));
-            });
-            for (field, at) in timed {
-                settle(out);
-                append_field_deadline(out, key, &field, at);
-            }
-        }
+        Container::HashWalk(walk) => append_walked_fields(pieces, walk),
         Container::ZsetPacked(pack) => pairs(pack, |member, score| {
             let out = pieces.element();
             append_item(out, score);
@@ -144,6 +132,21 @@ fn append_container(out: &mut Vec<u8>, key: &[u8], container: &Container, settle
         Container::ZsetWalk(walk) => {
             walk.consume(|member| append_scored(pieces.element(), member.score(), member.key()));
         }
+    }
+}
+
+/// The fields of a walk, and then their deadlines, since it gives each only once.
+fn append_walked_fields(mut pieces: Pieces<'_>, walk: &PassedOnce<Field>) {
+    let mut timed = Vec::new();
+    walk.consume(|field| {
+        let out = pieces.element();
+        append_bulk(out, field.key());
+        append_bulk(out, field.value());
+        timed.extend(field.deadline().map(|at| (Box::<[u8]>::from(field.key()), at)));
+    });
+    for (field, at) in timed {
+        (pieces.settle)(pieces.out);
+        append_field_deadline(pieces.out, pieces.key, &field, at);
     }
 }
 

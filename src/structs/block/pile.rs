@@ -1,11 +1,11 @@
 //! `Pile`: blocks one behind the other in one allocation, so that none is rounded up to a size class.
 //!
 //! ```text
-//! holders: u32 | used: u32 | [ bytes from the pile's begin: u64 | header | bytes ]...
+//! holders: u32 | nothing: u32 | [ bytes from the pile's begin: u64 | header | bytes ]...
 //! ```
 //!
 //! Promises: what is in a pile stays where it is, as any block; a block that has to grow leaves; the memory is given back when
-//! the last block has gone and nothing more can be added. Bytes behind `used` belong to whoever has the [`Pile`], the rest to
+//! the last block has gone and nothing more can be added. Bytes behind `Open::used` belong to whoever has the [`Pile`], the rest to
 //! the blocks, whose owners may be on other threads.
 #![allow(unsafe_code)]
 
@@ -96,7 +96,7 @@ unsafe fn release(head: NonNull<PileHeader>) {
 /// # Safety
 /// The block must be in a pile, and nobody may use it any more.
 pub(super) unsafe fn give_up(block: NonNull<Header>) {
-    // SAFETY: the distance was written in front of the header by `add`, and leads to the begin of the same allocation.
+    // SAFETY: the distance was written in front of the header by `pile_up`, and leads to the begin of the same allocation.
     unsafe {
         let back = block.cast::<u8>().sub(BACK).cast::<u64>().read();
         release(block.cast::<u8>().sub(back as usize).cast());
